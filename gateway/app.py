@@ -1,0 +1,138 @@
+"""The gateway's composition root: settings in, ASGI application out. Only this module reads the environment."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.auth import AuthenticationRefused, BuyerTokens, JwksKeys, KeysUnavailable, ServiceTokens
+from gateway.experience.aws import AwsClients
+from gateway.experience.clients.services import connect_services
+from gateway.experience.context import Adapters
+from gateway.experience.default_suggestions import DefaultSuggestions
+from gateway.experience.payment_requests import PaymentRequests
+from gateway.experience.request_queue import RequestQueue
+from gateway.experience.subgraph import ExperienceSubgraph
+from gateway.federation import Engine, EngineSettings, HttpTransport, InProcessTransport, Transport
+from gateway.http import Authenticate, Caller, DoorLimits, GraphiQLPage, GraphQLDoor, NotAuthenticated
+from gateway.http.page import ASSETS
+from gateway.outgoing import OutgoingHeaders, experience_call
+from gateway.policies import POLICIES
+from gateway.settings import SERVICES, Settings
+from gateway.telemetry import Metrics, configure_logging, read_trace, traced
+
+log = structlog.get_logger(__name__)
+
+SUPERGRAPH: Final = Path(__file__).parent / "supergraph.graphql"
+EXPERIENCE: Final = "experience"
+
+
+class Gateway:
+    """The ASGI application: `/graphql` raw, everything else by routes. `door` is there between startup and shutdown."""
+
+    def __init__(self, settings: Settings, supergraph_sdl: str) -> None:
+        self._settings = settings
+        self._sdl = supergraph_sdl
+        self._door: GraphQLDoor | None = None
+        self._page = GraphiQLPage.load() if settings.development else None
+        routes = [Route("/health/live", _live), Route("/health/ready", self._ready)]
+        self._rest: ASGIApp = Starlette(routes=routes, lifespan=self._lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._rest(scope, receive, send)
+        elif scope["path"] == "/graphql" and self._door is not None:
+            headers = dict(scope["headers"])
+            trace = read_trace(_latin(headers.get(b"x-request-id")), _latin(headers.get(b"traceparent")))
+            with traced(trace):
+                await self._door(scope, receive, send)
+        elif self._page is not None and scope["type"] == "http" and scope["path"].startswith(ASSETS):
+            await self._page.serve_asset(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    async def _ready(self, _: Request) -> JSONResponse:
+        ready = self._door is not None
+        return JSONResponse({"status": "ready" if ready else "starting"}, status_code=200 if ready else 503)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            self._door = await _open_door(self._settings, self._sdl, self._page, stack)
+            stack.callback(self._close_door)
+            log.info("gateway_started")
+            yield
+        log.info("gateway_stopped")
+
+    def _close_door(self) -> None:
+        self._door = None
+
+
+async def _open_door(
+    settings: Settings, supergraph_sdl: str, page: GraphiQLPage | None, stack: AsyncExitStack
+) -> GraphQLDoor:
+    http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
+    service_tokens = ServiceTokens.from_pem(settings.service_token_private_key)
+    outgoing = OutgoingHeaders(service_tokens)
+    aws = AwsClients(settings.aws_region, settings.aws_endpoint_url)
+    stack.callback(aws.close)
+    urls = {service: settings.service_url(service) for service in SERVICES}
+    adapters = Adapters(
+        services=connect_services(urls, http),
+        queue=RequestQueue(aws, settings.reservation_requests_table, settings.reservation_requests_queue_url),
+        payments=PaymentRequests(aws, settings.reservation_requests_table),
+        defaults=DefaultSuggestions(aws, settings.suggestions_default_parameter),
+        metrics=Metrics(),
+    )
+    transports: dict[str, Transport] = {
+        EXPERIENCE: InProcessTransport(experience_call(ExperienceSubgraph(adapters), outgoing))
+    }
+    for service, url in urls.items():
+        transport = HttpTransport(url, headers_for=outgoing.of_request)
+        stack.push_async_callback(transport.close)
+        transports[service] = transport
+    engine = Engine(
+        supergraph_sdl,
+        transports=transports,
+        policies=POLICIES,
+        settings=EngineSettings(expose_plan=False, request_timeout=settings.request_timeout),
+    )
+    issuer_keys = JwksKeys(settings.access_token_jwks_url, http)
+    tokens = BuyerTokens(issuer_keys, settings.access_token_issuer, settings.access_token_audience)
+    limits = DoorLimits(body_bytes=settings.max_body_bytes, request_seconds=settings.request_timeout)
+    return GraphQLDoor(engine, _authenticate_with(tokens), limits=limits, page=page)
+
+
+def _authenticate_with(tokens: BuyerTokens) -> Authenticate:
+    async def authenticate(authorization: str | None) -> Caller:
+        try:
+            known = await tokens.authenticate(authorization)
+        except AuthenticationRefused as exc:
+            status = 503 if isinstance(exc, KeysUnavailable) else 401
+            raise NotAuthenticated(str(exc), status=status) from exc
+        return Caller(known.buyer, known.expires_at)
+
+    return authenticate
+
+
+async def _live(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "alive"})
+
+
+def _latin(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
+
+
+def create_app(settings: Settings | None = None, *, supergraph_sdl: str | None = None) -> Gateway:
+    """Raises pydantic's ValidationError for a faulty environment and FileNotFoundError before `schema compose` ran."""
+    settings = settings or Settings()
+    configure_logging(settings.log_level)
+    return Gateway(settings, supergraph_sdl or SUPERGRAPH.read_text(encoding="utf-8"))

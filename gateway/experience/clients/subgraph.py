@@ -1,0 +1,96 @@
+"""One service, asked over httpx: with time limits, and retries with full jitter within the request's deadline."""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+
+from gateway.experience.context import Context
+from gateway.experience.errors import SourceRefused, SourceUnavailable
+
+log = structlog.get_logger(__name__)
+
+MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
+_BACKOFF_SECONDS: Final = 0.05
+_LEAST_SECONDS: Final = 0.02
+_FAULT_CODES: Final = {"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "DEADLINE_EXCEEDED", None}
+
+
+@dataclass(frozen=True, slots=True)
+class SubgraphClient:
+    """`timeout` is for one try, in seconds; `attempts` counts the first. Mutations carry idempotency keys."""
+
+    name: str
+    url: str
+    http: httpx.AsyncClient
+    timeout: float = 2.0
+    attempts: int = 3
+
+    async def ask(self, context: Context, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The answer's `data`. Raises SourceUnavailable (also for partial data) and SourceRefused."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(SourceUnavailable),
+            stop=stop_after_attempt(self.attempts) | _past(context.deadline),
+            wait=_full_jitter,
+            reraise=True,
+        )
+        async for attempt in retrying:
+            with attempt:
+                return await self._ask_once(context, {"query": document, "variables": variables or {}})
+        raise AssertionError("tenacity ends by returning or raising")
+
+    async def _ask_once(self, context: Context, body: dict[str, Any]) -> dict[str, Any]:
+        left = context.deadline - asyncio.get_running_loop().time()
+        if left < _LEAST_SECONDS:
+            raise SourceUnavailable(self.name, "deadline")
+        timeout = min(self.timeout, left)
+        try:
+            async with asyncio.timeout(timeout):
+                response = await self.http.post(
+                    self.url, json=body, headers=dict(context.headers_for(self.name, timeout)), timeout=timeout
+                )
+        except (TimeoutError, httpx.TimeoutException) as exc:
+            raise SourceUnavailable(self.name, "timeout") from exc
+        except httpx.HTTPError as exc:
+            raise SourceUnavailable(self.name, "unavailable") from exc
+        return self._read(response)
+
+    def _read(self, response: httpx.Response) -> dict[str, Any]:
+        if response.status_code in (401, 403):
+            raise SourceRefused(self.name, "UNAUTHENTICATED" if response.status_code == 401 else "FORBIDDEN")
+        if response.status_code != 200 or len(response.content) > MAX_ANSWER_BYTES:
+            raise SourceUnavailable(self.name, f"http_{response.status_code}")
+        try:
+            answer = response.json()
+        except ValueError as exc:
+            raise SourceUnavailable(self.name, "malformed") from exc
+        data = answer.get("data") if isinstance(answer, dict) else None
+        errors = answer.get("errors") if isinstance(answer, dict) else None
+        if errors:
+            codes = [_code(error) for error in errors] if isinstance(errors, list) else [None]
+            log.warning("subgraph_answered_with_errors", source=self.name, codes=codes[:5])
+            refused = next((code for code in codes if code not in _FAULT_CODES), None)
+            if refused is not None:
+                raise SourceRefused(self.name, refused)
+            raise SourceUnavailable(self.name, "fault")
+        if not isinstance(data, dict):
+            raise SourceUnavailable(self.name, "malformed")
+        return data
+
+
+def _code(error: Any) -> str | None:
+    extensions = error.get("extensions") if isinstance(error, dict) else None
+    code = extensions.get("code") if isinstance(extensions, dict) else None
+    return code if isinstance(code, str) else None
+
+
+def _past(deadline: float) -> Any:
+    return lambda _state: asyncio.get_running_loop().time() >= deadline
+
+
+def _full_jitter(state: RetryCallState) -> float:
+    return random.uniform(0, _BACKOFF_SECONDS * 2**state.attempt_number)  # noqa: S311 - no secret

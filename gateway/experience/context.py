@@ -1,0 +1,57 @@
+"""What one request brings along, and what its resolvers leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from gateway.experience.clients.services import Services
+    from gateway.experience.default_suggestions import DefaultSuggestions
+    from gateway.experience.loaders import Loaders
+    from gateway.experience.payment_requests import PaymentRequests
+    from gateway.experience.request_queue import RequestQueue
+
+HeadersFor = Callable[[str, float], Mapping[str, str]]
+
+
+class Counter(Protocol):
+    def count(self, name: str, value: int = 1, **dimensions: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """Everything outside this process that resolvers speak to; made once."""
+
+    services: Services
+    queue: RequestQueue
+    payments: PaymentRequests
+    defaults: DefaultSuggestions
+    metrics: Counter
+
+
+@dataclass
+class Context:
+    """`deadline` is a time of the running loop; `headers_for(service, seconds left)` makes a call's headers."""
+
+    adapters: Adapters
+    customer_id: UUID | None
+    locale: str
+    deadline: float
+    headers_for: HeadersFor
+    degraded: list[dict[str, Any]] = field(default_factory=list)
+
+    def degrade(self, path: list[str | int], source: str, reason: str) -> None:
+        """Says that the answer at `path` was made without `source`."""
+        entry = {"path": path, "source": source, "reason": reason}
+        if entry not in self.degraded:
+            self.degraded.append(entry)
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        from gateway.experience.loaders import Loaders
+
+        return Loaders(self)

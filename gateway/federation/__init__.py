@@ -1,0 +1,63 @@
+"""A GraphQL Federation v2 gateway engine, driven by a supergraph SDL alone."""
+
+from gateway.federation.engine import Engine
+from gateway.federation.errors import (
+    FederationError,
+    PlanningFailed,
+    RequestRefused,
+    SubgraphFailure,
+    SubgraphMalformed,
+    SubgraphRejected,
+    SubgraphStatus,
+    SubgraphTimeout,
+    SubgraphUnavailable,
+    SupergraphError,
+)
+from gateway.federation.planner.plan import Plan
+from gateway.federation.request import EngineResponse, GraphQLRequest, SubgraphRequest, Transport
+from gateway.federation.resilience import (
+    Breaker,
+    Constant,
+    Fallback,
+    FallbackContext,
+    Field,
+    LastGood,
+    Policies,
+    Policy,
+    Subgraph,
+)
+from gateway.federation.settings import EngineSettings, Limits
+from gateway.federation.transport import HttpLimits, HttpTransport, InProcessTransport
+
+__all__ = [
+    "Breaker",
+    "Constant",
+    "Engine",
+    "EngineResponse",
+    "EngineSettings",
+    "Fallback",
+    "FallbackContext",
+    "FederationError",
+    "Field",
+    "GraphQLRequest",
+    "HttpLimits",
+    "HttpTransport",
+    "InProcessTransport",
+    "LastGood",
+    "Limits",
+    "Plan",
+    "PlanningFailed",
+    "Policies",
+    "Policy",
+    "RequestRefused",
+    "Subgraph",
+    "SubgraphFailure",
+    "SubgraphMalformed",
+    "SubgraphRejected",
+    "SubgraphRequest",
+    "SubgraphStatus",
+    "SubgraphTimeout",
+    "SubgraphUnavailable",
+    "SupergraphError",
+    "Transport",
+]

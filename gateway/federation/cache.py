@@ -1,0 +1,37 @@
+"""A bounded store of compiled operations, made once however many ask at the same moment."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
+
+
+class BoundedCache(Generic[V]):
+    """Least recently used entries go first when there are too many or they weigh too much (in bytes, estimated).
+
+    Making a value takes no await, so on one event loop nothing is made twice.
+    """
+
+    def __init__(self, entries: int, size: int) -> None:
+        self._entries = entries
+        self._size = size
+        self._held = 0
+        self._values: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Hashable, make: Callable[[], tuple[V, int]]) -> V:
+        """The value for `key`; `make` gives it with its weight when it is not there. What it raises is not kept."""
+        known = self._values.get(key)
+        if known is not None:
+            self._values.move_to_end(key)
+            return known[0]
+        value, weight = make()
+        self._values[key] = (value, weight)
+        self._held += weight
+        while self._values and (len(self._values) > self._entries or self._held > self._size):
+            _, (_, gone) = self._values.popitem(last=False)
+            self._held -= gone
+        return value

@@ -1,0 +1,104 @@
+"""Turns a plan into a program: everything about a request that does not depend on its data is worked out here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    execute_sync,
+)
+
+from gateway.federation.decode import DecoderMaker
+from gateway.federation.operation.document import Operation
+from gateway.federation.planner.build import Planned
+from gateway.federation.planner.ownership import Ownership
+from gateway.federation.planner.plan import Fetch, Plan
+from gateway.federation.project import Projector, make_projector
+from gateway.federation.shape import ObjectShape, shape_of
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """A fetch, ready to be sent: `prefix` is the body up to the variables' values."""
+
+    fetch: Fetch
+    index: int
+    prefix: bytes
+    decode: Callable[[bytes], Any]
+    waits_for: int
+    releases: tuple[int, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Program:
+    """A compiled operation. Immutable once made, shared by all requests."""
+
+    plan: Plan
+    steps: tuple[Step, ...]
+    shape: ObjectShape
+    project: Projector
+    operation: Operation
+    introspection: DocumentNode | None
+    size: int
+
+    @property
+    def kind(self) -> str:
+        return self.plan.kind
+
+
+def compile_program(
+    planned: Planned,
+    operation: Operation,
+    introspection: list[FieldNode],
+    schema: GraphQLSchema,
+    ownership: Ownership,
+) -> Program:
+    """Everything that requests of this operation share."""
+    plan = planned.plan
+    index_of = {fetch.id: index for index, fetch in enumerate(plan.steps)}
+    shape = shape_of(planned.root, schema, ownership.hidden_enums(schema))
+    maker = DecoderMaker(ownership, plan, planned.layout, shape)
+    steps = []
+    for index, fetch in enumerate(plan.steps):
+        releases = tuple(other for other, later in enumerate(plan.steps) if fetch.id in later.after)
+        prefix = b'{"query":' + msgspec.json.encode(fetch.operation) + b',"variables":'
+        decode = maker.decoder(fetch).decode
+        steps.append(Step(fetch, index, prefix, decode, sum(dep in index_of for dep in fetch.after), releases))
+    # Measured: a step with its decoder weighs some kilobytes beside its text.
+    size = 4_000 + sum(8_000 + 6 * len(step.prefix) for step in steps)
+    document = _introspection_document(operation, introspection) if introspection else None
+    return Program(
+        plan,
+        tuple(steps),
+        shape,
+        make_projector(shape),
+        operation,
+        document,
+        size,
+    )
+
+
+def _introspection_document(operation: Operation, nodes: list[FieldNode]) -> DocumentNode:
+    node = operation.node
+    alone = OperationDefinitionNode(
+        operation=node.operation,
+        name=node.name,
+        variable_definitions=node.variable_definitions,
+        directives=(),
+        selection_set=SelectionSetNode(selections=tuple(nodes)),
+    )
+    return DocumentNode(definitions=(alone, *operation.fragments.values()))
+
+
+def introspect(program: Program, schema: GraphQLSchema, variables: dict[str, Any]) -> ExecutionResult | None:
+    """What the operation asks of the schema itself; None when it asks nothing."""
+    if program.introspection is None:
+        return None
+    return execute_sync(schema, program.introspection, variable_values=variables)

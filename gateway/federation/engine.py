@@ -1,0 +1,263 @@
+"""The engine: one public schema answered from many subgraphs.
+
+engine = Engine(sdl, transports={"products": HttpTransport("http://127.0.0.1:4001/graphql", ...)})
+print(engine.plan("{ products { name reviews { body } } }"))
+body = await engine.execute(GraphQLRequest(query="{ products { name } }"))
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any, Literal
+
+import msgspec
+from graphql import (
+    GraphQLError,
+    GraphQLSchema,
+    print_ast,
+    print_schema,
+)
+from graphql.execution.values import get_variable_values
+
+from gateway.federation.api_schema import derive_api_schema
+from gateway.federation.cache import BoundedCache
+from gateway.federation.compiler import Program, compile_program, introspect
+from gateway.federation.complete import complete_data
+from gateway.federation.errors import PlanningFailed, RequestRefused, SubgraphFailure, SupergraphError
+from gateway.federation.executor import Execution, Runtime, read_answer
+from gateway.federation.operation.document import Operation, choose_operation, read_document
+from gateway.federation.operation.normalise import Normaliser
+from gateway.federation.planner.build import build_plan
+from gateway.federation.planner.ownership import Ownership
+from gateway.federation.planner.plan import Plan
+from gateway.federation.planner.position import Position
+from gateway.federation.project import Unexpected, materialise
+from gateway.federation.report import Report
+from gateway.federation.request import EngineResponse, GraphQLRequest, Transport
+from gateway.federation.resilience import Guard, InFlight, Policies
+from gateway.federation.settings import EngineSettings
+from gateway.federation.supergraph import read_supergraph
+
+OperationKind = Literal["query", "mutation", "subscription"]
+_encode = msgspec.json.Encoder().encode
+
+
+class Engine:
+    """Plans, compiles and runs operations over one supergraph.
+
+    `transports` are keyed by subgraph name as in `join__graph(name:)`; a subgraph without one is unavailable to
+    requests but can be planned for. Raises SupergraphError for an SDL that cannot be served.
+    """
+
+    def __init__(
+        self,
+        supergraph_sdl: str,
+        *,
+        transports: Mapping[str, Transport],
+        policies: Policies | None = None,
+        settings: EngineSettings | None = None,
+    ) -> None:
+        self.settings = settings or EngineSettings()
+        supergraph = read_supergraph(supergraph_sdl, self.settings.override_labels)
+        self.api_schema: GraphQLSchema = derive_api_schema(supergraph.document)
+        self._ownership = Ownership(supergraph, frozenset(self.api_schema.type_map))
+        policies = policies or Policies()
+        names = {graph.name for graph in supergraph.graphs.values()}
+        unknown = set(transports) - names
+        if unknown:
+            raise SupergraphError(f"no such subgraphs: {', '.join(sorted(unknown))}")
+        self._transports = dict(transports)
+        guards = {name: Guard(name, transport, policies.of_service(name)) for name, transport in transports.items()}
+        self._runtime = Runtime(guards, policies, InFlight() if self.settings.share_in_flight else None)
+        self._documents: BoundedCache[Operation] = BoundedCache(
+            self.settings.plan_cache_entries, self.settings.plan_cache_bytes
+        )
+        self._programs: BoundedCache[Program] = BoundedCache(
+            self.settings.plan_cache_entries, self.settings.plan_cache_bytes
+        )
+
+    @property
+    def api_sdl(self) -> str:
+        """The public schema as SDL."""
+        return print_schema(self.api_schema)
+
+    # -- planning ---------------------------------------------------------------------------------------------
+
+    def plan(self, query: str, operation_name: str | None = None, variables: Mapping[str, Any] | None = None) -> Plan:
+        """The plan of an operation. Without variables every `@skip`/`@include` on one counts as selecting.
+
+        Raises RequestRefused for an invalid operation and PlanningFailed when a field cannot be reached.
+        """
+        operation = self._operation(query, operation_name)
+        if variables is None and operation.conditions:
+            return self._compile(operation, {}).plan
+        values = self._coerce(operation, dict(variables or {})) if operation.conditions else {}
+        return self._program(query, operation_name, operation, values).plan
+
+    def operation_kind(self, query: str, operation_name: str | None = None) -> OperationKind:
+        """Raises RequestRefused when the document is invalid or has no such operation."""
+        return self._operation(query, operation_name).kind  # type: ignore[return-value]
+
+    def _operation(self, query: str, operation_name: str | None) -> Operation:
+        def make() -> tuple[Operation, int]:
+            document = read_document(query, self.api_schema, self.settings)
+            operation = choose_operation(document, operation_name)
+            if operation.kind not in self._ownership.supergraph.roots:
+                raise RequestRefused.because(f"The schema has no {operation.kind}s.", "OPERATION_RESOLUTION_FAILURE")
+            return operation, 40 * len(query)
+
+        return self._documents.get((query, operation_name), make)
+
+    def _program(
+        self, query: str, operation_name: str | None, operation: Operation, variables: Mapping[str, Any]
+    ) -> Program:
+        variant = operation.variant(variables)
+
+        def make() -> tuple[Program, int]:
+            program = self._compile(operation, dict(zip(operation.conditions, variant, strict=True)))
+            return program, program.size
+
+        return self._programs.get((query, operation_name, variant), make)
+
+    def _compile(self, operation: Operation, conditions: dict[str, bool]) -> Program:
+        introspection: list[Any] = []
+
+        def normalise() -> Position:
+            normaliser = Normaliser(
+                self._ownership, self.api_schema, operation, conditions, self.settings.limits.positions
+            )
+            root = normaliser.root()
+            introspection[:] = normaliser.introspection
+            return root
+
+        declarations = {
+            definition.variable.name.value: print_ast(definition) for definition in operation.node.variable_definitions
+        }
+        planned = build_plan(
+            self._ownership, operation.kind, normalise, declarations, tuple(sorted(conditions.items()))
+        )
+        return compile_program(planned, operation, introspection, self.api_schema, self._ownership)
+
+    # -- requests ---------------------------------------------------------------------------------------------
+
+    async def execute(self, request: GraphQLRequest) -> bytes:
+        """The whole response body. Errors of clients and of subgraphs are in it; only cancellation is raised."""
+        return (await self.execute_detailed(request)).body
+
+    async def execute_detailed(self, request: GraphQLRequest) -> EngineResponse:
+        """The response with how far the request came."""
+        try:
+            program, variables = self._prepare(request)
+        except RequestRefused as refused:
+            return EngineResponse(refused.body, "request_error", complete=False)
+        except PlanningFailed as failed:
+            return _failed_to_plan(failed)
+        if program.kind == "subscription":
+            refusal = RequestRefused.because("Subscriptions need a streaming transport.", "BAD_REQUEST")
+            return EngineResponse(refusal.body, "request_error", complete=False)
+        execution = self._execution(program, request, variables)
+        await execution.run()
+        return self._respond(execution, variables)
+
+    async def subscribe(self, request: GraphQLRequest) -> AsyncIterator[bytes]:
+        """One response body for each event. Raises RequestRefused before the first when the request is invalid."""
+        try:
+            program, variables = self._prepare(request)
+        except PlanningFailed as failed:
+            yield _failed_to_plan(failed).body
+            return
+        if program.kind != "subscription":
+            yield await self.execute(request)
+            return
+        first = program.steps[0]
+        opening = self._execution(program, request, variables)
+        outgoing = opening.subscription_request(first)
+        transport = self._transports[first.fetch.service]
+        try:
+            async for event in transport.subscribe(outgoing):
+                execution = self._execution(program, request, variables)
+                try:
+                    await execution.absorb_event(first, read_answer(event))
+                except SubgraphFailure as failure:
+                    await execution.fail_event(first, failure)
+                yield self._respond(execution, variables).body
+        except SubgraphFailure as failure:
+            await opening.fail_event(first, failure)
+            yield self._respond(opening, variables).body
+
+    def _prepare(self, request: GraphQLRequest) -> tuple[Program, dict[str, Any]]:
+        operation = self._operation(request.query, request.operation_name)
+        provided = _read_variables(request.variables)
+        coerced = self._coerce(operation, provided) if operation.node.variable_definitions else {}
+        program = self._program(request.query, request.operation_name, operation, coerced)
+        missing = [step.fetch.service for step in program.steps if step.fetch.service not in self._transports]
+        if missing:
+            raise PlanningFailed(f"subgraph {missing[0]!r} has no transport")
+        return program, provided
+
+    def _coerce(self, operation: Operation, provided: dict[str, Any]) -> dict[str, Any]:
+        result = get_variable_values(
+            self.api_schema, tuple(operation.node.variable_definitions), provided, max_errors=10
+        )
+        if isinstance(result, list):
+            raise RequestRefused([_variable_error(error) for error in result])
+        return result
+
+    def _execution(self, program: Program, request: GraphQLRequest, variables: dict[str, Any]) -> Execution:
+        now = asyncio.get_running_loop().time()
+        latest = now + self.settings.request_timeout
+        deadline = latest if request.deadline is None else min(request.deadline, latest)
+        report = Report(self.settings.mask_errors, self.settings.limits.errors)
+        return Execution(program, request, variables, self._runtime, deadline, report)
+
+    def _respond(self, execution: Execution, variables: dict[str, Any]) -> EngineResponse:
+        program, report = execution.program, execution.report
+        introspected = introspect(program, self.api_schema, variables)
+        if introspected is not None:
+            execution.data.update(introspected.data or {})
+            for error in introspected.errors or ():
+                report.add(error.message, tuple(error.path or ()), {"code": "INTROSPECTION_FAILED"})
+        response: dict[str, Any] = {"data": _answer(execution)}
+        if report.errors:
+            response["errors"] = report.errors
+        extensions: dict[str, Any] = {}
+        if report.degraded:
+            extensions["degraded"] = report.degraded
+        if self.settings.expose_plan:
+            extensions["plan"] = str(program.plan)
+        if extensions:
+            response["extensions"] = extensions
+        return EngineResponse(_encode(response), "data", complete=not report.errors)
+
+
+def _answer(execution: Execution) -> Any:
+    """The response's `data`: quickly when all went well, else with every value judged."""
+    program, report = execution.program, execution.report
+    if not report.errors and not report.hidden_failures:
+        with suppress(Unexpected, KeyError, TypeError, AttributeError):
+            return program.project(execution.data)
+    return complete_data(program.shape, materialise(execution.data), report)
+
+
+def _read_variables(variables: dict[str, Any] | bytes | None) -> dict[str, Any]:
+    if isinstance(variables, bytes):
+        try:
+            variables = msgspec.json.decode(variables)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise RequestRefused.because("The variables are not JSON.", "BAD_REQUEST") from error
+    if variables is None:
+        return {}
+    if not isinstance(variables, dict):
+        raise RequestRefused.because("The variables are not a JSON object.", "BAD_REQUEST")
+    return variables
+
+
+def _variable_error(error: GraphQLError) -> dict[str, Any]:
+    formatted: dict[str, Any] = dict(error.formatted)
+    formatted["extensions"] = {"code": "BAD_USER_INPUT"}
+    return formatted
+
+
+def _failed_to_plan(failed: PlanningFailed) -> EngineResponse:
+    error = {"message": f"The operation cannot be planned: {failed}.", "extensions": {"code": "PLANNING_FAILED"}}
+    return EngineResponse(_encode({"data": None, "errors": [error]}), "data", complete=False)

@@ -1,0 +1,86 @@
+"""What can go wrong in the engine, as one tree.
+
+FederationError
+├── SupergraphError            the supergraph SDL cannot be served (raised when the engine is made)
+├── RequestRefused             the request never began to execute; carries the whole response body
+├── PlanningFailed             no sequence of fetches answers the operation
+└── SubgraphFailure            one fetch brought nothing usable
+    ├── SubgraphUnavailable    no connection, or it broke
+    ├── SubgraphTimeout        no answer within the time allowed
+    ├── SubgraphStatus         an HTTP status that carries no GraphQL answer
+    ├── SubgraphMalformed      bytes that are no GraphQL answer, or one that is too large
+    └── SubgraphRejected       the policy let nothing through (breaker open, too many calls waiting)
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+
+class FederationError(Exception):
+    """The root of the engine's errors."""
+
+
+class SupergraphError(FederationError):
+    """The supergraph SDL is not one, or uses what the engine does not know."""
+
+
+class PlanningFailed(FederationError):
+    """No sequence of fetches answers the operation: the supergraph promises a field that nobody can reach."""
+
+
+class RequestRefused(FederationError):
+    """The request failed before execution (syntax, validation, limits, variables).
+
+    `errors` are GraphQL errors as plain values; `body` is the whole response, encoded.
+    """
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__("; ".join(str(error.get("message")) for error in errors))
+        self.errors = [dict(error) for error in errors]
+        self.body = msgspec.json.encode({"errors": self.errors})
+
+    @classmethod
+    def because(cls, message: str, code: str) -> "RequestRefused":
+        return cls([{"message": message, "extensions": {"code": code}}])
+
+
+class SubgraphFailure(FederationError):
+    """One fetch brought nothing usable. `code` goes to clients; the message names no address."""
+
+    code = "SUBGRAPH_FAILED"
+    retryable = True
+
+
+class SubgraphUnavailable(SubgraphFailure):
+    code = "SUBGRAPH_UNAVAILABLE"
+
+
+class SubgraphTimeout(SubgraphFailure):
+    code = "SUBGRAPH_TIMEOUT"
+
+
+class SubgraphStatus(SubgraphFailure):
+    """`status` is the HTTP status. Refusals of a caller (401, 403) are told apart: no fallback may hide them."""
+
+    code = "SUBGRAPH_STATUS"
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"answered with HTTP status {status}")
+        self.status = status
+        self.retryable = status in {429, 502, 503, 504}
+        if status == 401:
+            self.code = "UNAUTHENTICATED"
+        elif status == 403:
+            self.code = "FORBIDDEN"
+
+
+class SubgraphMalformed(SubgraphFailure):
+    code = "SUBGRAPH_MALFORMED"
+    retryable = False
+
+
+class SubgraphRejected(SubgraphFailure):
+    code = "SUBGRAPH_REJECTED"
+    retryable = False

@@ -1,0 +1,387 @@
+"""Runs a program: fetches as soon as what they need is there, joins, and completes the answer."""
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gateway.federation.compiler import Program, Step
+from gateway.federation.errors import SubgraphFailure, SubgraphMalformed
+from gateway.federation.join import find_objects, merge_object, represent
+from gateway.federation.planner.plan import EntityPart, Selected
+from gateway.federation.report import Path, Report, client_path, find_paths, locate
+from gateway.federation.request import GraphQLRequest, SubgraphRequest
+from gateway.federation.resilience import NEVER_HIDDEN, FallbackContext, Guard, InFlight, LastGood, Policies
+
+_encode = msgspec.json.Encoder().encode
+_NULL = msgspec.Raw(b"null")
+_decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
+
+
+@dataclass(slots=True, eq=False)
+class Runtime:
+    """What requests share: guarded transports, policies, and queries in flight."""
+
+    guards: Mapping[str, Guard]
+    policies: Policies
+    in_flight: InFlight | None
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """The objects that one `_entities` selection completes: `found[i]` are those of representation `i`."""
+
+    part: EntityPart
+    representations: list[bytes]
+    found: list[list[tuple[dict[str, Any], int, int]]]
+
+
+class Execution:
+    """One request. `data` grows as fetches answer; afterwards `report` says what went wrong."""
+
+    def __init__(
+        self,
+        program: Program,
+        request: GraphQLRequest,
+        variables: Mapping[str, Any],
+        runtime: Runtime,
+        deadline: float,
+        report: Report,
+    ) -> None:
+        self.program = program
+        self.data: dict[str, Any] = {}
+        self.report = report
+        self._request = request
+        self._variables = variables
+        self._runtime = runtime
+        self._deadline = deadline
+        self._waiting = [step.waits_for for step in program.steps]
+
+    async def run(self) -> None:
+        """Runs every fetch. Failures of subgraphs end up in the report."""
+        ready = [step for step in self.program.steps if not step.waits_for]
+        await self._run_all(ready)
+
+    async def _run_all(self, steps: list[Step]) -> None:
+        if len(steps) == 1:
+            await self._run_step(steps[0])
+        elif steps:
+            tasks = [asyncio.ensure_future(self._run_step(step)) for step in steps]
+            try:
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def _release(self, step: Step) -> None:
+        ready = []
+        for index in step.releases:
+            self._waiting[index] -= 1
+            if not self._waiting[index]:
+                ready.append(self.program.steps[index])
+        await self._run_all(ready)
+
+    async def _run_step(self, step: Step) -> None:
+        batches = [self._collect(part) for part in step.fetch.entities]
+        wanted = not batches or any(batch.representations for batch in batches) or bool(step.fetch.fields)
+        if wanted:
+            try:
+                answer = self._read(step, await self._send(step, batches))
+            except SubgraphFailure as failure:
+                await self._note_failure(step, batches, failure)
+            else:
+                await self._absorb(step, batches, answer)
+        await self._release(step)
+
+    def _collect(self, part: EntityPart) -> _Batch:
+        batch = _Batch(part, [], [])
+        known: dict[bytes, int] = {}
+        for number, target in enumerate(part.targets):
+            for ordinal, source in enumerate(find_objects(self.data, target.path)):
+                fields = represent(source, target.representation)
+                if fields is None or _lacks_key(fields):
+                    continue
+                encoded = _encode({"__typename": target.typename, **fields})
+                index = known.get(encoded)
+                if index is None:
+                    index = known[encoded] = len(batch.representations)
+                    batch.representations.append(encoded)
+                    batch.found.append([])
+                batch.found[index].append((source, number, ordinal))
+        return batch
+
+    def _encode_variables(self, step: Step, batches: list[_Batch]) -> bytes:
+        entries = [
+            _encode(name) + b":" + _encode(self._variables[name])
+            for name in step.fetch.variables
+            if name in self._variables
+        ]
+        entries += [
+            b'"' + batch.part.variable.encode() + b'":[' + b",".join(batch.representations) + b"]" for batch in batches
+        ]
+        return b"{" + b",".join(entries) + b"}"
+
+    async def _send(self, step: Step, batches: list[_Batch]) -> bytes:
+        fetch = step.fetch
+        variables = self._encode_variables(step, batches)
+        body = step.prefix + variables + b"}"
+        guard = self._runtime.guards[fetch.service]
+        request = self._request
+
+        def call() -> Any:
+            outgoing = SubgraphRequest(
+                service=fetch.service,
+                body=body,
+                query=fetch.operation,
+                variables=variables,
+                kind=fetch.kind,  # type: ignore[arg-type]
+                identity=request.identity,
+                headers=request.headers,
+            )
+            return guard.execute(outgoing, self._deadline)
+
+        if fetch.kind != "query" or self._runtime.in_flight is None:
+            return await call()  # type: ignore[no-any-return]
+        key: Hashable = (fetch.service, body, request.identity, tuple(sorted(request.headers.items())))
+        return await self._runtime.in_flight.share(key, call)
+
+    def _read(self, step: Step, body: bytes) -> dict[str, Any]:
+        """The response, passed through as far as it can be. What is not in the expected shape is read as it is."""
+        with suppress(msgspec.MsgspecError, RecursionError):
+            return step.decode(body)  # type: ignore[no-any-return]
+        return read_answer(body)
+
+    # -- subscriptions ----------------------------------------------------------------------------------------
+
+    def subscription_request(self, step: Step) -> SubgraphRequest:
+        """The request that opens the stream of a subscription's first step."""
+        variables = self._encode_variables(step, [])
+        return SubgraphRequest(
+            service=step.fetch.service,
+            body=step.prefix + variables + b"}",
+            query=step.fetch.operation,
+            variables=variables,
+            kind="subscription",
+            identity=self._request.identity,
+            headers=self._request.headers,
+        )
+
+    async def absorb_event(self, step: Step, answer: dict[str, Any]) -> None:
+        """Takes an event of the stream as the first step's answer and runs the others on it."""
+        await self._absorb(step, [], answer)
+        await self._release(step)
+
+    async def fail_event(self, step: Step, failure: SubgraphFailure) -> None:
+        await self._note_failure(step, [], failure)
+
+    # -- what came back ---------------------------------------------------------------------------------------
+
+    async def _absorb(self, step: Step, batches: list[_Batch], answer: dict[str, Any]) -> None:
+        data = answer.get("data")
+        errors = answer.get("errors")
+        self._note_degraded(step, batches, answer)
+        if errors:
+            self._note_errors(step, batches, errors)
+            await self._fall_back_on_errors(step, batches, errors)
+        if data is None:
+            if not errors:
+                await self._note_failure(step, batches, SubgraphMalformed("answered neither data nor errors"))
+            return
+        if not batches:
+            for target in find_objects(self.data, step.fetch.at):
+                merge_object(target, data)
+        for batch in batches:
+            entities = data.get(batch.part.alias)
+            if entities is None:
+                continue
+            if not isinstance(entities, list) or len(entities) != len(batch.representations):
+                await self._note_failure(step, [batch], SubgraphMalformed("answered another number of entities"))
+                continue
+            for entity, targets in zip(entities, batch.found, strict=True):
+                if isinstance(entity, dict):
+                    for source, _, _ in targets:
+                        merge_object(source, entity)
+        self._remember(step, batches)
+
+    def _note_errors(self, step: Step, batches: list[_Batch], errors: list[Any]) -> None:
+        for error in errors:
+            raw = error.get("path") if isinstance(error, dict) else None
+            paths = list(self._client_paths(step, batches, raw)) if isinstance(raw, list) and raw else []
+            places: list[Path | None] = [*paths] or [self._place_of(step, batches)]
+            for path in places:
+                self.report.add_from_subgraph(error, path or None, step.fetch.service)
+
+    def _place_of(self, step: Step, batches: list[_Batch]) -> Path | None:
+        """Where an error without a path belongs: the only field that the fetch brings, if it is one."""
+        if not batches and len(step.fetch.fields) == 1 and not step.fetch.at:
+            return client_path(self.program.shape, [step.fetch.fields[0].internal])
+        return None
+
+    def _client_paths(self, step: Step, batches: list[_Batch], raw: list[Any]) -> list[Path]:
+        batch = next((batch for batch in batches if batch.part.alias == raw[0]), None)
+        shape = self.program.shape
+        if batch is None:
+            places = find_paths(self.data, step.fetch.at, []) if step.fetch.at else iter([[]])
+            return [client_path(shape, [*place, *raw]) for place in places]
+        if len(raw) < 2 or not isinstance(raw[1], int) or not 0 <= raw[1] < len(batch.found):
+            return []
+        return [client_path(shape, [*place, *raw[2:]]) for place, _, _ in self._places(batch, raw[1])]
+
+    def _places(self, batch: _Batch, index: int) -> list[tuple[list[Any], dict[str, Any], int]]:
+        """Internal path, object and target number of every object that representation `index` stands for."""
+        places: dict[int, list[list[Any]]] = {}
+        found = []
+        for source, number, ordinal in batch.found[index]:
+            if number not in places:
+                places[number] = list(find_paths(self.data, batch.part.targets[number].path, []))
+            found.append((places[number][ordinal], source, number))
+        return found
+
+    def _note_degraded(self, step: Step, batches: list[_Batch], answer: dict[str, Any]) -> None:
+        extensions = answer.get("extensions")
+        entries = extensions.get("degraded") if isinstance(extensions, dict) else None
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict) and isinstance(entry.get("path"), list) and entry["path"]:
+                for path in self._client_paths(step, batches, entry["path"]):
+                    self.report.degrade(path, str(entry.get("source")), str(entry.get("reason")))
+
+    # -- failures ---------------------------------------------------------------------------------------------
+
+    async def _note_failure(self, step: Step, batches: list[_Batch], failure: SubgraphFailure) -> None:
+        """Every visible field that did not come gets its fallback, or its error."""
+        service = step.fetch.service
+        extensions = {"code": failure.code, "service": service}
+        message = f"{service!r} {failure}" if str(failure) else f"{service!r} failed"
+        shape = self.program.shape
+        blamed = False
+        if step.fetch.fields:
+            for target in find_objects(self.data, step.fetch.at):
+                for selected in step.fetch.fields:
+                    path = client_path(shape, [*step.fetch.at, selected.internal])
+                    if not await self._fall_back(service, selected, target, None, failure.code, path):
+                        self.report.add(message, path, dict(extensions))
+                    blamed = True
+        for batch in batches:
+            for index, representation in enumerate(batch.representations):
+                for place, source, number in self._places(batch, index):
+                    for selected in batch.part.targets[number].fields:
+                        if not _applies(selected, source, locate(shape, batch.part.targets[number].path)):
+                            continue
+                        path = client_path(shape, [*place, selected.internal])
+                        if not await self._fall_back(service, selected, source, representation, failure.code, path):
+                            self.report.add(message, path, dict(extensions))
+                        blamed = True
+        if not blamed and (not batches or any(batch.representations for batch in batches)):
+            self.report.add(message, None, extensions)
+
+    async def _fall_back(
+        self,
+        service: str,
+        selected: Selected,
+        target: dict[str, Any],
+        representation: bytes | None,
+        code: str,
+        path: Path,
+    ) -> bool:
+        if code in NEVER_HIDDEN or self.program.kind == "mutation":
+            return False
+        coordinate = f"{selected.type}.{selected.name}"
+        fallback = self._runtime.policies.fallback(service, coordinate)
+        if fallback is None:
+            return False
+        try:
+            value = await fallback.value(FallbackContext(coordinate, self._request.identity, representation, code))
+        except LookupError:
+            return False
+        merge_object(target, {selected.internal: value})
+        self.report.degrade(path, fallback.source, code)
+        return True
+
+    async def _fall_back_on_errors(self, step: Step, batches: list[_Batch], errors: list[Any]) -> None:
+        """A subgraph that answers with errors of its own making is as good as down for those fields."""
+        if not self._runtime.policies.coordinates:
+            return
+        for error in errors:
+            path = error.get("path") if isinstance(error, dict) else None
+            code = (error.get("extensions") or {}).get("code") if isinstance(error, dict) else None
+            if not isinstance(path, list) or code in NEVER_HIDDEN:
+                continue
+            if len(path) >= 1 and not batches and not step.fetch.at:
+                for selected in step.fetch.fields:
+                    if selected.internal == path[0]:
+                        await self._replace(step, selected, self.data, None, code, [path[0]])
+            batch = next((batch for batch in batches if path and batch.part.alias == path[0]), None)
+            if batch is None or len(path) < 3 or not isinstance(path[1], int) or path[1] >= len(batch.found):
+                continue
+            for place, source, number in self._places(batch, path[1]):
+                for selected in batch.part.targets[number].fields:
+                    if selected.internal == path[2]:
+                        place_in = [*place, path[2]]
+                        await self._replace(step, selected, source, batch.representations[path[1]], code, place_in)
+
+    async def _replace(
+        self,
+        step: Step,
+        selected: Selected,
+        target: dict[str, Any],
+        representation: bytes | None,
+        code: Any,
+        place: list[Any],
+    ) -> None:
+        path = client_path(self.program.shape, place)
+        reason = str(code or "SUBGRAPH_ERROR")
+        if await self._fall_back(step.fetch.service, selected, target, representation, reason, path):
+            self.report.withdraw(path)
+
+    def _remember(self, step: Step, batches: list[_Batch]) -> None:
+        policies = self._runtime.policies
+        if not policies.coordinates and not policies.services:
+            return
+        for selected in step.fetch.fields:
+            self._remember_field(step.fetch.service, selected, self.data, None)
+        for batch in batches:
+            for representation, targets in zip(batch.representations, batch.found, strict=True):
+                source, number, _ = targets[0]
+                for selected in batch.part.targets[number].fields:
+                    self._remember_field(step.fetch.service, selected, source, representation)
+
+    def _remember_field(
+        self, service: str, selected: Selected, source: dict[str, Any], representation: bytes | None
+    ) -> None:
+        coordinate = f"{selected.type}.{selected.name}"
+        fallback = self._runtime.policies.fallback(service, coordinate)
+        value = source.get(selected.internal)
+        if isinstance(fallback, LastGood) and value is not None and value != _NULL:
+            fallback.remember(coordinate, self._request.identity, representation, value)
+
+
+def read_answer(body: bytes) -> dict[str, Any]:
+    """A subgraph's response. Raises SubgraphMalformed when it is none."""
+    try:
+        answer = _decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise SubgraphMalformed("answered what is not JSON") from error
+    if not isinstance(answer, dict):
+        raise SubgraphMalformed("answered JSON that is no GraphQL response")
+    data, errors = answer.get("data"), answer.get("errors")
+    if (data is not None and not isinstance(data, dict)) or (errors is not None and not isinstance(errors, list)):
+        raise SubgraphMalformed("answered JSON that is no GraphQL response")
+    return answer
+
+
+def _lacks_key(fields: dict[str, Any]) -> bool:
+    """No entity can be asked for by nulls alone."""
+    return all(value is None for value in fields.values()) if fields else False
+
+
+def _applies(selected: Selected, source: dict[str, Any], shape: Any) -> bool:
+    typename = source.get("__typename")
+    return (
+        shape is None
+        or typename is None
+        or selected.type in {typename, shape.declared}
+        or selected.type not in shape.by_type
+    )

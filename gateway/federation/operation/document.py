@@ -1,0 +1,127 @@
+"""A document's text, parsed, bounded, validated, and its operation chosen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    BooleanValueNode,
+    DirectiveNode,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    parse,
+    specified_rules,
+    validate,
+    visit,
+)
+
+from gateway.federation.errors import RequestRefused
+from gateway.federation.operation.limits import check_document, check_text
+from gateway.federation.settings import EngineSettings
+
+
+@dataclass(slots=True)
+class Operation:
+    """One operation of a valid document. `conditions` are the variables that `@skip` and `@include` read."""
+
+    document: DocumentNode
+    node: OperationDefinitionNode
+    fragments: dict[str, FragmentDefinitionNode]
+    kind: str
+    conditions: tuple[str, ...]
+
+    def variant(self, variables: Mapping[str, Any]) -> tuple[bool, ...]:
+        """The value of every condition; `variables` are coerced ones."""
+        return tuple(bool(variables.get(name)) for name in self.conditions)
+
+
+def read_document(query: str, schema: GraphQLSchema, settings: EngineSettings) -> DocumentNode:
+    """Parses and validates. Raises RequestRefused with every error found (at most twenty)."""
+    if not query or not query.strip():
+        raise RequestRefused.because("The request carries no query.", "BAD_REQUEST")
+    check_text(query, settings.limits)
+    try:
+        document = parse(query, max_tokens=settings.limits.tokens)
+    except GraphQLError as error:
+        code = "OPERATION_TOO_COMPLEX" if "tokens" in error.message else "GRAPHQL_PARSE_FAILED"
+        raise RequestRefused([_formatted(error, code)]) from error
+    except RecursionError as error:
+        raise RequestRefused.because("The document is nested too deeply.", "OPERATION_TOO_COMPLEX") from error
+    check_document(document, settings.limits)
+    rules = list(specified_rules)
+    if not settings.introspection:
+        rules.append(NoSchemaIntrospectionCustomRule)
+    errors = validate(schema, document, rules, max_errors=20)
+    if errors:
+        raise RequestRefused([_formatted(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])
+    return document
+
+
+def choose_operation(document: DocumentNode, operation_name: str | None) -> Operation:
+    """Raises RequestRefused when the name is missing or unknown."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    chosen: OperationDefinitionNode | None = None
+    if operation_name:
+        chosen = next((node for node in operations if node.name and node.name.value == operation_name), None)
+        if chosen is None:
+            raise RequestRefused.because(f'Unknown operation named "{operation_name}".', "OPERATION_RESOLUTION_FAILURE")
+    elif len(operations) == 1:
+        chosen = operations[0]
+    elif not operations:
+        raise RequestRefused.because("The document contains no operation.", "OPERATION_RESOLUTION_FAILURE")
+    else:
+        raise RequestRefused.because(
+            "Must provide operation name if query contains multiple operations.", "OPERATION_RESOLUTION_FAILURE"
+        )
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    return Operation(document, chosen, fragments, chosen.operation.value, _conditions(document, chosen))
+
+
+def _conditions(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
+    declared = {definition.variable.name.value for definition in operation.variable_definitions}
+    finder = _ConditionFinder()
+    visit(document, finder)
+    return tuple(sorted(finder.names & declared))
+
+
+class _ConditionFinder(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+        if node.name.value in {"skip", "include"}:
+            for argument in node.arguments:
+                if isinstance(argument.value, VariableNode):
+                    self.names.add(argument.value.name.value)
+
+
+def is_included(directives: tuple[DirectiveNode, ...], conditions: Mapping[str, bool]) -> bool:
+    """Whether `@skip` and `@include` let a selection stay."""
+    for directive in directives:
+        wanted = {"skip": False, "include": True}.get(directive.name.value)
+        if wanted is None:
+            continue
+        for argument in directive.arguments:
+            value = argument.value
+            if isinstance(value, BooleanValueNode):
+                actual = value.value
+            elif isinstance(value, VariableNode):
+                actual = conditions.get(value.name.value, wanted)
+            else:
+                continue
+            if actual is not wanted:
+                return False
+    return True
+
+
+def _formatted(error: GraphQLError, code: str) -> dict[str, Any]:
+    formatted: dict[str, Any] = dict(error.formatted)
+    formatted["extensions"] = {**(formatted.get("extensions") or {}), "code": code}
+    return formatted

@@ -1,0 +1,167 @@
+"""Builds plans: every leaf gets its way, the rarest first; of a few orders the best plan wins."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+from gateway.federation.errors import PlanningFailed
+from gateway.federation.planner.emit import Layout, emit_plan
+from gateway.federation.planner.ownership import TYPENAME, Ownership
+from gateway.federation.planner.plan import Plan
+from gateway.federation.planner.position import Item, Position
+from gateway.federation.planner.schedule import schedule_groups
+from gateway.federation.planner.search import Search
+
+# How many subgraph choices for root fields that must run once are compared.
+_ROOT_CHOICES = 16
+
+
+@dataclass(slots=True)
+class Planned:
+    """A plan with the positions that its answer is read from."""
+
+    plan: Plan
+    root: Position
+    layout: Layout
+
+
+def build_plan(
+    ownership: Ownership,
+    kind: str,
+    normalise: Callable[[], Position],
+    declarations: dict[str, str],
+    assumed: tuple[tuple[str, bool], ...] = (),
+) -> Planned:
+    """Plans one operation. `normalise` gives fresh positions each time; `declarations` prints its variables.
+
+    Raises PlanningFailed when a selected field cannot be reached.
+    """
+    if kind == "query":
+        attempts = [_Attempt(ownership, normalise(), kind, 0)]
+        if attempts[0].run() and attempts[0].fetches > 1:
+            for variant in (1, 2):
+                attempt = _Attempt(ownership, normalise(), kind, variant)
+                attempt.run()
+                attempts.append(attempt)
+    else:
+        attempts = _attempts_by_root(ownership, kind, normalise)
+    best = min(attempts, key=lambda attempt: (attempt.rounds, attempt.fetches, attempt.lateness))
+    plan, layout = emit_plan(ownership, kind, best.search, declarations, assumed)
+    return Planned(plan, best.root, layout)
+
+
+def _attempts_by_root(ownership: Ownership, kind: str, normalise: Callable[[], Position]) -> "list[_Attempt]":
+    root = normalise()
+    fields = [item for item in root.items if not item.name.startswith("__")]
+    choices = [[graph for graph, _, _ in ownership.owners(root.type, item.name)] for item in fields]
+    attempts = []
+    failure: PlanningFailed | None = None
+    for index, chosen in enumerate(product(*choices)):
+        if index == _ROOT_CHOICES:
+            break
+        attempt = _Attempt(ownership, normalise(), kind, 0, chosen)
+        try:
+            attempt.run()
+        except PlanningFailed as error:
+            failure = error
+            continue
+        attempts.append(attempt)
+    if not attempts:
+        raise failure or PlanningFailed("no subgraph answers the operation")
+    return attempts
+
+
+class _Attempt:
+    def __init__(
+        self, ownership: Ownership, root: Position, kind: str, variant: int, chosen: tuple[str, ...] = ()
+    ) -> None:
+        self.root = root
+        self.search = Search(ownership, root, prefer=1 if variant == 2 else 0)
+        self._ownership = ownership
+        self._kind = kind
+        self._variant = variant
+        self._chosen = chosen
+        self.has_choice = False
+
+    @property
+    def rounds(self) -> int:
+        return max((group.level for group in self.search.groups), default=0)
+
+    @property
+    def fetches(self) -> int:
+        return len({(group.graph, group.level) for group in self.search.groups})
+
+    @property
+    def lateness(self) -> int:
+        """Between equal plans, the one that brings more of the answer sooner is better."""
+        return sum(group.level * group.selection.size() for group in self.search.groups)
+
+    def run(self) -> bool:
+        """Plans everything; tells whether another order could have given another plan."""
+        if self._kind == "query":
+            self._take_all([item for item in self.root.items if item.name != TYPENAME])
+        else:
+            self._run_in_series()
+        schedule_groups(self.search.groups)
+        return self.has_choice
+
+    def _run_in_series(self) -> None:
+        fields = sorted(
+            (item for item in self.root.items if not item.name.startswith("__")), key=lambda item: item.order
+        )
+        graphs = dict(zip((id(i) for i in self.root.items if not i.name.startswith("__")), self._chosen, strict=True))
+        segment: list[Item] = []
+        previous: str | None = None
+        for item in fields:
+            graph = graphs[id(item)]
+            self.root.restricted[id(item)] = graph
+            if segment and graph != previous:
+                self._take_segment(segment)
+                segment = []
+            previous = graph
+            segment.append(item)
+        if segment:
+            self._take_segment(segment)
+
+    def _take_segment(self, segment: list[Item]) -> None:
+        self.search.first_level = self.search.last_level + 1
+        self._take_all(segment)
+
+    def _take_all(self, items: list[Item]) -> None:
+        leaves: list[tuple[int, int, Item]] = []
+        for item in items:
+            self._leaves(item, leaves)
+        if self._variant != 1:
+            leaves.sort(key=lambda leaf: leaf[:2])
+        for _, _, item in leaves:
+            if self.search.take_from_cursor(item):
+                continue
+            way = self.search.best_for(item)
+            if way is None:
+                raise PlanningFailed(f"no subgraph reaches {item.position.type}.{item.name}")
+            self.search.take(item, way)
+
+    def _leaves(self, item: Item, found: list[tuple[int, int, Item]]) -> None:
+        if item.name.startswith("__") and item.name != TYPENAME:
+            return
+        below = item.children
+        if below is None:
+            owners = 99 if item.name == TYPENAME else len(self._ownership.owners(item.position.type, item.name))
+            found.append((owners, len(found), item))
+            self.has_choice = self.has_choice or owners > 1
+            return
+        if len(self._ownership.owners(item.position.type, item.name)) > 1:
+            self.has_choice = True
+        positions = [below, *(cast for name, cast in below.casts.items() if name in below.runtime)]
+        selected = [child for position in positions for child in position.items]
+        if not selected or self._needs_typename(below):
+            selected.append(below.inject(TYPENAME, "", self._ownership))
+        for child in selected:
+            self._leaves(child, found)
+
+    def _needs_typename(self, position: Position) -> bool:
+        """Objects of a type that clients may not see, or that should not occur here, have to be noticed."""
+        if any(name not in position.runtime or cast.earlier for name, cast in position.casts.items()):
+            return True
+        visible = self._ownership.visible_types
+        return any(member not in visible for member in position.runtime) and len(position.runtime) > 1

@@ -1,0 +1,526 @@
+"""Finds the cheapest way to have the objects of a position in a subgraph, and makes it so.
+
+A *way* is a possibility: nothing is fetched for it until it is committed. Its cost is the round after which the
+objects are there and the fetches that would be new, a fetch being one subgraph in one round.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gateway.federation.fieldset import FieldSet
+from gateway.federation.planner.groups import Cursor, Group, merge_inputs
+from gateway.federation.planner.ownership import TYPENAME, Ownership
+from gateway.federation.planner.plan import Representation
+from gateway.federation.planner.position import Item, Position
+
+Bucket = tuple[str, int]
+_NONE: frozenset[Bucket] = frozenset()
+
+
+@dataclass(slots=True)
+class Pick:
+    """A leaf to be taken by a way; `rep` is where its value goes in a representation."""
+
+    way: "Way"
+    item: Item
+
+
+@dataclass(slots=True)
+class Inputs:
+    """Everything that a representation needs, and what it costs."""
+
+    level: int = 0
+    buckets: frozenset[Bucket] = _NONE
+    picks: list[Pick] = field(default_factory=list)
+    fields: list[Representation] = field(default_factory=list)
+
+    def include(self, other: "Inputs") -> None:
+        self.level = max(self.level, other.level)
+        self.buckets |= other.buckets
+        self.picks += other.picks
+
+
+@dataclass(slots=True)
+class Way:
+    """`kind`: cursor, root, step (down a field), cast (to one type), entity (by representation), requery (a nested
+    root type asked again)."""
+
+    kind: str
+    position: Position
+    graph: str
+    local: str
+    level: int
+    buckets: frozenset[Bucket] = _NONE
+    source: "Way | None" = None
+    item: Item | None = None
+    inputs: Inputs | None = None
+    provided: FieldSet | None = None
+    cursor: Cursor | None = None
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        return (self.level, len(self.buckets))
+
+
+class Search:
+    """One plan in the making: its groups, and the ways to grow it."""
+
+    def __init__(self, ownership: Ownership, root: Position, prefer: int = 0) -> None:
+        self.ownership = ownership
+        self.supergraph = ownership.supergraph
+        self.root = root
+        self.groups: list[Group] = []
+        self.buckets: set[Bucket] = set()
+        self.first_level = 1
+        self.last_level = 0
+        self._memo: dict[Position, list[Way]] = {}
+        self._relaxing: list[Position] | None = None
+        self._guard: set[tuple[int, str, str]] = set()
+        # Which of equally good subgraphs is taken first.
+        self._prefer = prefer
+
+    # -- ways -------------------------------------------------------------------------------------------------
+
+    def reach(self, position: Position) -> list[Way]:
+        """The best way into each subgraph that can hold this position's objects."""
+        known = self._memo.get(position)
+        if known is not None:
+            return known
+        if position is self.root:
+            ways = self._root_ways()
+        else:
+            ways = _Frontier()
+            for cursor in position.cursors:
+                ways.offer(
+                    Way(
+                        "cursor",
+                        position,
+                        cursor.group.graph,
+                        cursor.selection.type,
+                        max([cursor.group.level, *(need.level for need in cursor.needs)]),
+                        provided=cursor.provided,
+                        cursor=cursor,
+                    )
+                )
+            if position.base is not None:
+                self._offer_casts(position, position.base, ways)
+            elif position.parent is not None:
+                self._offer_steps(position, position.parent, ways)
+            self._memo[position] = ways.ways
+            if self._relaxing is not None:
+                self._relaxing.append(position)
+            self._offer_moves(position, ways)
+        self._memo[position] = ways.ways
+        return ways.ways
+
+    def _root_ways(self) -> "_Frontier":
+        ways = _Frontier()
+        current = [cursor for cursor in self.root.cursors if cursor.group.level >= self.first_level]
+        existing = {cursor.group.graph: cursor for cursor in current}
+        graphs = list(self.supergraph.local)
+        for graph in reversed(graphs) if self._prefer else graphs:
+            if self.root.type not in self.supergraph.local[graph]:
+                continue
+            cursor = existing.get(graph)
+            if cursor is not None:
+                ways.offer(Way("cursor", self.root, graph, self.root.type, cursor.group.level, cursor=cursor))
+            else:
+                bucket = (graph, self.first_level)
+                new = _NONE if bucket in self.buckets else frozenset({bucket})
+                ways.offer(Way("root", self.root, graph, self.root.type, self.first_level, new))
+        return ways
+
+    def _offer_casts(self, position: Position, base: Position, ways: "_Frontier") -> None:
+        wanted = position.type
+        for way in self.reach(base):
+            local = self.ownership.local(way.graph, way.local)
+            if local is None:
+                continue
+            if local.interface_object:
+                if way.local in self.supergraph.interfaces.get(wanted, ()):
+                    self._offer_virtual_cast(position, base, way, ways)
+            elif wanted in local.possible:
+                provided = _provided_on(way.provided, wanted, self.supergraph.interfaces.get(wanted, ()))
+                ways.offer(Way("cast", position, way.graph, wanted, way.level, way.buckets, way, provided=provided))
+
+    def _offer_virtual_cast(self, position: Position, base: Position, way: Way, ways: "_Frontier") -> None:
+        """An interface object does not know what it is: another subgraph has to tell."""
+        tellers = [
+            teller for teller in self.reach(base) if self.ownership.answers(teller.graph, teller.local, TYPENAME, None)
+        ]
+        if not tellers:
+            return
+        teller = min(tellers, key=lambda candidate: candidate.cost)
+        item = base.inject(TYPENAME, "", self.ownership)
+        inputs = Inputs(teller.level, teller.buckets, [Pick(teller, item)])
+        level = max(way.level, teller.level)
+        ways.offer(
+            Way(
+                "cast",
+                position,
+                way.graph,
+                way.local,
+                level,
+                way.buckets | teller.buckets,
+                way,
+                None,
+                inputs,
+                way.provided,
+            )
+        )
+
+    def _offer_steps(self, position: Position, parent: Item, ways: "_Frontier") -> None:
+        only = parent.position.restricted.get(id(parent))
+        for way in self.ways_for(parent.position, parent.name):
+            if only is not None and way.graph != only:
+                continue
+            field = self.ownership.field(way.graph, way.local, parent.name)
+            if field is None:
+                continue
+            target = self.ownership.local(way.graph, field.named)
+            if target is None:
+                continue
+            provided = field.provides
+            if way.provided is not None:
+                above = way.provided.field(parent.name)
+                if above is not None and above.children is not None:
+                    provided = above.children.merged(provided)
+            ways.offer(
+                Way("step", position, way.graph, field.named, way.level, way.buckets, way, parent, None, provided)
+            )
+
+    def _offer_moves(self, position: Position, ways: "_Frontier") -> None:
+        """Moves by key, from whatever is already reached to whatever that opens, until nothing improves."""
+        if position.type == self.supergraph.roots.get("query"):
+            self._offer_requeries(position, ways)
+            return
+        moves = self.ownership.moves(position.type)
+        if not moves or not ways.ways:
+            return
+        abstract = self.supergraph.is_abstract(position.type)
+        outer = self._relaxing
+        self._relaxing = []
+        improved = True
+        while improved:
+            improved = False
+            for graph, local, key in moves:
+                if abstract and not local.interface_object and not self._from_interface_object(ways):
+                    continue
+                inputs = self._resolve(position, key)
+                self._forget_relaxed(position)
+                if inputs is None:
+                    continue
+                level = inputs.level + 1
+                bucket = (graph, level)
+                buckets = inputs.buckets if bucket in self.buckets else inputs.buckets | {bucket}
+                if ways.offer(Way("entity", position, graph, local.name, level, buckets, inputs=inputs)):
+                    self._memo[position] = ways.ways
+                    improved = True
+        self._relaxing = outer
+
+    def _forget_relaxed(self, position: Position) -> None:
+        for other in self._relaxing or ():
+            if other is not position:
+                self._memo.pop(other, None)
+        self._relaxing = []
+
+    def _from_interface_object(self, ways: "_Frontier") -> bool:
+        for way in ways.ways:
+            local = self.ownership.local(way.graph, way.local)
+            if local is not None and local.interface_object:
+                return True
+        return False
+
+    def _offer_requeries(self, position: Position, ways: "_Frontier") -> None:
+        if not ways.ways:
+            return
+        level = min(way.level for way in ways.ways) + 1
+        source = min(ways.ways, key=lambda way: way.cost)
+        for graph, types in self.supergraph.local.items():
+            if position.type in types:
+                bucket = (graph, level)
+                buckets = source.buckets | (_NONE if bucket in self.buckets else {bucket})
+                ways.offer(Way("requery", position, graph, position.type, level, buckets, source))
+
+    def ways_for(self, position: Position, name: str) -> list[Way]:
+        """Ways by which a field of the position's objects can be selected."""
+        found = [
+            way for way in self.reach(position) if self.ownership.answers(way.graph, way.local, name, way.provided)
+        ]
+        if self._relaxing is None and name != TYPENAME:
+            for graph, local, owned in self.ownership.owners(position.type, name):
+                if owned.requires is not None:
+                    way = self._required_way(position, graph, local.name, name, owned.requires)
+                    if way is not None:
+                        found.append(way)
+        return found
+
+    def _required_way(self, position: Position, graph: str, local: str, name: str, requires: FieldSet) -> Way | None:
+        """An entity fetch whose representations also carry what the field requires."""
+        guard = (id(position), graph, name)
+        if guard in self._guard:
+            return None
+        self._guard.add(guard)
+        try:
+            required = self._resolve(position, requires)
+            if required is None:
+                return None
+            best: Inputs | None = None
+            for target, target_local, key in self.ownership.moves(position.type):
+                if target != graph or target_local.name != local:
+                    continue
+                inputs = self._resolve(position, key)
+                if inputs is None:
+                    continue
+                inputs = Inputs(inputs.level, inputs.buckets, list(inputs.picks), list(inputs.fields))
+                inputs.include(required)
+                inputs.fields += required.fields
+                if best is None or (inputs.level, len(inputs.buckets)) < (best.level, len(best.buckets)):
+                    best = inputs
+            if best is None:
+                return None
+        finally:
+            self._guard.discard(guard)
+        level = best.level + 1
+        for cursor in position.cursors:
+            group = cursor.group
+            if group.entity and group.graph == graph and group.position is position and group.level >= level:
+                level = group.level
+                break
+        bucket = (graph, level)
+        buckets = best.buckets if bucket in self.buckets else best.buckets | {bucket}
+        return Way("entity", position, graph, local, level, buckets, inputs=best)
+
+    def _resolve(self, position: Position, fieldset: FieldSet, nested: bool = False) -> Inputs | None:
+        """The cheapest way to have every field of a field set; None when one is out of reach."""
+        total = Inputs()
+        for sel in fieldset.fields:
+            if sel.name == TYPENAME:
+                continue
+            if self._needs_expansion(position, sel.name):
+                spread = FieldSet((sel,))
+                for member in position.runtime:
+                    self._resolve_on(position, member, spread, total)
+                continue
+            item = position.inject(sel.name, sel.arguments, self.ownership)
+            if item.children is not None and sel.children is not None:
+                inner = self._resolve(item.children, sel.children, nested=True)
+                if inner is None:
+                    return None
+                total.include(inner)
+                total.fields.append(Representation(sel.name, item.internal, tuple(inner.fields)))
+                continue
+            ways = self.ways_for(position, sel.name)
+            if not ways:
+                return None
+            way = min(ways, key=lambda candidate: candidate.cost)
+            total.include(Inputs(way.level, way.buckets, [Pick(way, item)]))
+            total.fields.append(Representation(sel.name, item.internal))
+        for condition, sub in fieldset.on:
+            if condition == position.type or condition in self.supergraph.interfaces.get(position.type, ()):
+                inner = self._resolve(position, sub)
+                if inner is None:
+                    return None
+                total.include(inner)
+                total.fields += inner.fields
+                continue
+            for member in self.supergraph.possible.get(condition, ()):
+                if member in position.runtime:
+                    self._resolve_on(position, member, sub, total)
+        if nested and self.supergraph.is_abstract(position.type):
+            self._add_typename(position, total)
+        return total
+
+    def _needs_expansion(self, position: Position, name: str) -> bool:
+        if not self.supergraph.is_abstract(position.type):
+            return False
+        return not any(self.ownership.answers(w.graph, w.local, name, w.provided) for w in self.reach(position))
+
+    def _resolve_on(self, position: Position, member: str, sub: FieldSet, total: Inputs) -> None:
+        """Fields of one possible type; a type that cannot occur where the objects come from is left out."""
+        inner = self._resolve(position.cast(member, self.ownership), sub)
+        if inner is not None:
+            total.include(inner)
+            total.fields += [
+                rep if rep.on else Representation(rep.name, rep.internal, rep.children, member) for rep in inner.fields
+            ]
+
+    def _add_typename(self, position: Position, total: Inputs) -> None:
+        """Abstract objects within a representation say what they are."""
+        ways = self.ways_for(position, TYPENAME)
+        if ways and not any(rep.name == TYPENAME for rep in total.fields):
+            item = position.inject(TYPENAME, "", self.ownership)
+            way = min(ways, key=lambda candidate: candidate.cost)
+            total.include(Inputs(way.level, way.buckets, [Pick(way, item)]))
+            total.fields.insert(0, Representation(TYPENAME, item.internal))
+
+    # -- commitment -------------------------------------------------------------------------------------------
+
+    def best_for(self, item: Item) -> Way | None:
+        """The way to a leaf that adds the fewest rounds, then the fewest fetches."""
+        ways = self.ways_for(item.position, item.name)
+        only = item.position.restricted.get(id(item))
+        if only is not None:
+            ways = [way for way in ways if way.graph == only]
+        if not ways:
+            return None
+        order = {graph: index for index, graph in enumerate(self.supergraph.graphs)}
+
+        def cost(way: Way) -> tuple[int, int, int, int]:
+            tie = order[way.graph] if not self._prefer else -order[way.graph]
+            return (max(way.level, self.last_level), len(way.buckets), way.level, tie)
+
+        return min(ways, key=cost)
+
+    def take(self, item: Item, way: Way) -> None:
+        """Commits a way and selects the leaf there."""
+        cursor = self._commit(way)
+        cursor.selection.add(item, None)
+        self._memo.clear()
+
+    def take_from_cursor(self, item: Item) -> bool:
+        """Selects the leaf where its object already is, if any cursor gives it."""
+        best: Cursor | None = None
+        only = item.position.restricted.get(id(item))
+        for cursor in item.position.cursors:
+            if only is not None and cursor.group.graph != only:
+                continue
+            if cursor.group.level < self.first_level and item.position is self.root:
+                continue
+            answered = self.ownership.answers(cursor.group.graph, cursor.selection.type, item.name, cursor.provided)
+            if answered and (best is None or cursor.group.level < best.group.level):
+                best = cursor
+        if best is None:
+            return False
+        if best.group.level > self.first_level and len(self.ownership.owners(item.position.type, item.name)) > 1:
+            earlier = [way for way in self.ways_for(item.position, item.name) if _is_free(way)]
+            way = min(earlier, key=lambda candidate: candidate.level, default=None)
+            if way is not None and way.level < best.group.level:
+                self.take(item, way)
+                return True
+        best.selection.add(item, None)
+        return True
+
+    def _commit(self, way: Way) -> Cursor:
+        if way.cursor is not None:
+            return way.cursor
+        if way.kind == "root":
+            cursor = self._new_cursor(way, self._group(way, way.graph, way.level, way.position, way.local, None))
+        elif way.kind == "requery":
+            source = self._commit(_given(way.source))
+            cursor = self._new_cursor(way, self._group(way, way.graph, way.level, way.position, way.local, None))
+            cursor.group.deps.add(source.group)
+        elif way.kind == "entity":
+            inputs = _given(way.inputs)
+            deps = self._take_picks(inputs)
+            for source in way.position.cursors:
+                deps |= source.needs
+            group = self._group(way, way.graph, way.level, way.position, way.local, inputs.fields)
+            group.deps |= deps - {group}
+            cursor = self._new_cursor(way, group)
+        elif way.kind == "step":
+            parent = self._commit(_given(way.source))
+            selection = parent.selection.add(_given(way.item), way.local)
+            cursor = self._existing(way, parent.group, _given(selection)) or Cursor(
+                parent.group, _given(selection), way.provided, parent.needs
+            )
+        else:
+            base = self._commit(_given(way.source))
+            if way.inputs is not None:
+                needs = base.needs | self._take_picks(way.inputs)
+                cursor = Cursor(base.group, base.selection, way.provided, needs)
+            else:
+                local = self.ownership.local(way.graph, base.selection.type)
+                selection = base.selection.cast(way.local) if local is not None and local.abstract else base.selection
+                cursor = self._existing(way, base.group, selection) or Cursor(
+                    base.group, selection, way.provided, base.needs
+                )
+        if cursor not in way.position.cursors:
+            way.position.cursors.append(cursor)
+        way.cursor = cursor
+        return cursor
+
+    def _existing(self, way: Way, group: Group, selection: object) -> Cursor | None:
+        for cursor in way.position.cursors:
+            if cursor.group is group and cursor.selection is selection:
+                return cursor
+        return None
+
+    def _new_cursor(self, way: Way, group: Group) -> Cursor:
+        return self._existing(way, group, group.selection) or Cursor(group, group.selection, way.provided)
+
+    def _take_picks(self, inputs: Inputs) -> set[Group]:
+        deps: set[Group] = set()
+        for pick in inputs.picks:
+            source = self._commit(pick.way)
+            source.selection.add(pick.item, None)
+            deps.add(source.group)
+            deps |= source.needs
+        return deps
+
+    def _group(
+        self, way: Way, graph: str, level: int, position: Position, local: str, inputs: list[Representation] | None
+    ) -> Group:
+        for group in self.groups:
+            if (
+                group.graph == graph
+                and group.position is position
+                and group.local == local
+                and group.level == level
+                and group.entity == (inputs is not None)
+                and (inputs is None or merge_inputs(group.inputs, inputs))
+            ):
+                return group
+        group = Group(graph, level, position, local, inputs is not None, len(self.groups))
+        if inputs is not None:
+            merge_inputs(group.inputs, inputs)
+        self.groups.append(group)
+        self.buckets.add((graph, level))
+        self.last_level = max(self.last_level, level)
+        return group
+
+
+class _Frontier:
+    """The best ways found so far, one for each subgraph, local type and provided set."""
+
+    def __init__(self) -> None:
+        self._best: dict[tuple[str, str, FieldSet | None], Way] = {}
+
+    @property
+    def ways(self) -> list[Way]:
+        return list(self._best.values())
+
+    def offer(self, way: Way) -> bool:
+        key = (way.graph, way.local, way.provided)
+        known = self._best.get(key)
+        if known is not None and known.cost <= way.cost:
+            return False
+        self._best[key] = way
+        return True
+
+
+def _is_free(way: Way) -> bool:
+    """Whether nothing but more fields of fetches that are made anyway is needed."""
+    while way.kind in {"step", "cast"} and way.inputs is None and way.source is not None:
+        way = way.source
+    return way.kind == "cursor"
+
+
+def _provided_on(provided: FieldSet | None, type_name: str, interfaces: tuple[str, ...]) -> FieldSet | None:
+    """What stays provided once an object is known to be of one type."""
+    if provided is None:
+        return None
+    result = FieldSet(provided.fields)
+    for condition, sub in provided.on:
+        if condition == type_name or condition in interfaces:
+            result = result.merged(sub)
+    return result
+
+
+_T = TypeVar("_T")
+
+
+def _given(value: _T | None) -> _T:
+    if value is None:
+        raise AssertionError("a way lacks what its kind promises")
+    return value

@@ -1,0 +1,114 @@
+"""The errors of one request: collected as fetches fail, with paths as the client knows them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.federation.shape import FieldShape, ObjectShape
+
+Path = tuple[str | int, ...]
+
+_INTERNAL_CODES = {None, "INTERNAL_SERVER_ERROR", "SUBGRAPH_ERROR"}
+_DEBUGGING = {"exception", "stacktrace", "debug", "debugMessage"}
+
+
+class Report:
+    """Collects errors and `degraded` entries. `limit` bounds each."""
+
+    def __init__(self, mask: bool, limit: int) -> None:
+        self.errors: list[dict[str, Any]] = []
+        self.degraded: list[dict[str, Any]] = []
+        self.hidden_failures = 0
+        self._mask = mask
+        self._limit = limit
+        self._prefixes: set[Path] = set()
+
+    def add(self, message: str, path: Path | None, extensions: dict[str, Any]) -> None:
+        """One error. Without a path it explains any null."""
+        if path is None:
+            self.hidden_failures += 1
+        else:
+            for length in range(1, len(path) + 1):
+                self._prefixes.add(path[:length])
+        if len(self.errors) >= self._limit:
+            return
+        error: dict[str, Any] = {"message": message}
+        if path is not None:
+            error["path"] = list(path)
+        error["extensions"] = extensions
+        if error not in self.errors[-8:]:
+            self.errors.append(error)
+
+    def add_from_subgraph(self, error: Any, path: Path | None, service: str) -> None:
+        """An error as a subgraph reported it, freed from what is nobody's business when masking is on."""
+        if not isinstance(error, dict):
+            error = {}
+        extensions = error.get("extensions")
+        extensions = dict(extensions) if isinstance(extensions, dict) else {}
+        message = error.get("message")
+        if self._mask:
+            if extensions.get("code") in _INTERNAL_CODES:
+                message = f"{service!r} could not answer this field."
+                extensions = {}
+            for name in _DEBUGGING:
+                extensions.pop(name, None)
+        extensions.setdefault("code", "SUBGRAPH_ERROR")
+        extensions.setdefault("service", service)
+        self.add(str(message or "A subgraph reported an error."), path, extensions)
+
+    def explains(self, path: Path) -> bool:
+        """Whether an error has been reported for this place or one below it."""
+        return self.hidden_failures > 0 or path in self._prefixes
+
+    def withdraw(self, path: Path) -> None:
+        """Takes back the errors at and below a place that a fallback has filled."""
+        place = list(path)
+        self.errors = [error for error in self.errors if error.get("path", [])[: len(place)] != place]
+
+    def degrade(self, path: Path, source: str, reason: str) -> None:
+        if len(self.degraded) < self._limit:
+            self.degraded.append({"path": list(path), "source": source, "reason": reason})
+
+
+def client_path(shape: ObjectShape | None, internal: list[Any]) -> Path:
+    """Response names as the client chose them; ends where the engine's own fields begin."""
+    path: list[str | int] = []
+    for step in internal:
+        if isinstance(step, int):
+            path.append(step)
+            continue
+        found: FieldShape | None = shape.find(step) if shape is not None else None
+        if found is None:
+            break
+        path.append(found.key)
+        shape = found.child
+    return tuple(path)
+
+
+def find_paths(node: Any, path: tuple[str, ...], prefix: list[Any], at: int = 0) -> Iterator[list[Any]]:
+    """The internal paths of the objects that `find_objects` yields, in the same order."""
+    if isinstance(node, list):
+        for index, element in enumerate(node):
+            yield from find_paths(element, path, [*prefix, index], at)
+        return
+    if not isinstance(node, dict):
+        return
+    if at == len(path):
+        yield prefix
+        return
+    step = path[at]
+    if step[0] == "|":
+        if node.get("__typename") == step[1:]:
+            yield from find_paths(node, path, prefix, at + 1)
+        return
+    yield from find_paths(node.get(step), path, [*prefix, step], at + 1)
+
+
+def locate(shape: ObjectShape, path: tuple[str, ...]) -> ObjectShape | None:
+    """The shape at a plan's path; None inside the engine's own fields."""
+    here: ObjectShape | None = shape
+    for step in path:
+        if step[0] == "|":
+            continue
+        found = here.find(step) if here is not None else None
+        here = found.child if found is not None else None
+    return here

@@ -1,0 +1,62 @@
+"""What goes into the engine and what it hands to transports."""
+
+from collections.abc import AsyncIterator, Hashable, Mapping
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+
+class GraphQLRequest(msgspec.Struct, kw_only=True):
+    """One client request.
+
+    `variables` may be raw JSON bytes. `identity` is opaque: the engine only compares it (equal queries in flight are
+    shared within one identity) and hands it to transports. `headers` are forwarded as they are. `deadline` is a time
+    of the running event loop.
+    """
+
+    query: str
+    operation_name: str | None = None
+    variables: dict[str, Any] | bytes | None = None
+    extensions: dict[str, Any] | None = None
+    identity: Hashable = None
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    deadline: float | None = None
+
+
+class SubgraphRequest(msgspec.Struct, kw_only=True):
+    """One request to one subgraph. `body` is the JSON to send; `query` and `variables` are what it says.
+
+    `timeout` is in seconds; whoever sends it must give up then.
+    """
+
+    service: str
+    body: bytes
+    query: str
+    variables: bytes
+    kind: Literal["query", "mutation", "subscription"]
+    identity: Hashable = None
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    timeout: float = 30.0
+
+    @property
+    def is_mutation(self) -> bool:
+        return self.kind == "mutation"
+
+
+class EngineResponse(msgspec.Struct, frozen=True):
+    """`kind` tells whether execution began; `request_error` failed before it (HTTP status 400 in the new media type).
+
+    `complete` says that no errors are in the answer.
+    """
+
+    body: bytes
+    kind: Literal["data", "request_error"]
+    complete: bool = True
+
+
+class Transport(Protocol):
+    """Carries requests to one subgraph. Raises SubgraphFailure; nothing else but cancellation."""
+
+    async def execute(self, request: SubgraphRequest) -> bytes: ...
+
+    def subscribe(self, request: SubgraphRequest) -> AsyncIterator[bytes]: ...

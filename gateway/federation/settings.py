@@ -1,0 +1,43 @@
+"""What an operator of the engine chooses."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a client may send. All are checked before validation, each fragment being measured once.
+
+    `fields` counts every field with fragments expanded; `pairs` bounds the fields of one response name that
+    validation has to compare with one another; `positions` bounds a plan's places after abstract types are expanded.
+    """
+
+    document_bytes: int = 65_536
+    tokens: int = 4_000
+    depth: int = 24
+    fields: int = 2_000
+    aliases: int = 120
+    directives: int = 60
+    root_fields: int = 60
+    pairs: int = 30_000
+    positions: int = 20_000
+    errors: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Engine-wide choices. Times are in seconds.
+
+    `override_labels` names the progressive `@override` labels that are on. `condition_variants` bounds how many
+    combinations of `@skip`/`@include` variables of one operation are kept compiled.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    plan_cache_entries: int = 2_000
+    plan_cache_bytes: int = 64 * 1024 * 1024
+    condition_variants: int = 64
+    expose_plan: bool = False
+    mask_errors: bool = True
+    introspection: bool = True
+    share_in_flight: bool = True
+    request_timeout: float = 30.0
+    override_labels: frozenset[str] = frozenset()

@@ -1,0 +1,151 @@
+"""The shape of an answer: which response names, of what types, in which order, for which object types."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLOutputType,
+    GraphQLSchema,
+    get_named_type,
+    is_abstract_type,
+)
+
+from gateway.federation.planner.ownership import TYPENAME
+from gateway.federation.planner.position import Item, Position
+
+
+@dataclass(slots=True, eq=False)
+class FieldShape:
+    """A field of the answer. `wrappers` are the type's `[` and `!`, outermost first; `values` an enum's.
+
+    `judged` says that the enum has values which clients may not see. `also` are further internal names: parts of the
+    same value, asked of an interface and of one of its types.
+    """
+
+    key: str
+    internal: str
+    name: str
+    order: int
+    wrappers: tuple[str, ...] = ()
+    values: frozenset[str] | None = None
+    child: "ObjectShape | None" = None
+    also: tuple[str, ...] = ()
+    judged: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class ObjectShape:
+    """Objects of one declared type. `typename` is None where the runtime type decides.
+
+    `common` are fields of all objects, `by_type` of one type, both already merged for each possible type.
+    """
+
+    declared: str
+    typename: str | None
+    common: list[FieldShape] = field(default_factory=list)
+    by_type: dict[str, list[FieldShape]] = field(default_factory=dict)
+    needs_type: bool = False
+    possible: frozenset[str] = frozenset()
+    # Whether objects can be of a type that clients may not see.
+    hides: bool = False
+
+    def fields_of(self, typename: str | None) -> list[FieldShape]:
+        return self.by_type.get(typename, self.common) if typename is not None else self.common
+
+    def find(self, internal: str) -> FieldShape | None:
+        """The visible field that has this response name inside, of whatever type."""
+        for fields in (self.common, *self.by_type.values()):
+            for shape in fields:
+                if shape.internal == internal or internal in shape.also:
+                    return shape
+        return None
+
+
+def shape_of(position: Position, schema: GraphQLSchema, hidden_enums: frozenset[str] = frozenset()) -> ObjectShape:
+    """The answer's shape at a position and below, as the client selected it."""
+    declared = schema.type_map[position.type]
+    abstract = is_abstract_type(declared)
+    common = [_field(item, schema, hidden_enums) for item in position.items if not item.hidden]
+    shape = ObjectShape(position.type, None if abstract else position.type, common)
+    common.sort(key=lambda entry: entry.order)
+    if not abstract:
+        return shape
+    possible = schema.get_possible_types(declared)  # type: ignore[arg-type]
+    shape.hides = any(member not in schema.type_map for member in position.runtime)
+    shape.possible = frozenset(member.name for member in possible)
+    for name, cast in position.casts.items():
+        own = [_field(item, schema, hidden_enums) for item in cast.items if not item.hidden]
+        if own or cast.earlier:
+            moved = [replace(entry, order=cast.earlier.get(entry.key, entry.order)) for entry in common]
+            shape.by_type[name] = _merged([*moved, *own])
+    shape.needs_type = any(
+        item.name == TYPENAME for at in (position, *position.casts.values()) for item in at.items
+    ) or bool(shape.by_type)
+    return shape
+
+
+def _merged(fields: list[FieldShape]) -> list[FieldShape]:
+    """One field for each response name; the children of an interface's and a type's field are put together."""
+    by_key: dict[str, FieldShape] = {}
+    for entry in sorted(fields, key=lambda entry: entry.order):
+        known = by_key.get(entry.key)
+        if known is not None and known.child is not None and entry.child is not None:
+            also = (*known.also, entry.internal, *entry.also)
+            entry = FieldShape(
+                known.key,
+                known.internal,
+                known.name,
+                known.order,
+                known.wrappers,
+                child=_join(known.child, entry.child),
+                also=tuple(name for name in dict.fromkeys(also) if name != known.internal),
+            )
+        elif known is not None:
+            continue
+        by_key[entry.key] = entry
+    return list(by_key.values())
+
+
+def _join(first: ObjectShape, second: ObjectShape) -> ObjectShape:
+    """Both shapes at once. Where they declare different types, the second counts for the types that it can be."""
+    if first.typename is not None and second.typename is None:
+        first, second = second, first
+    if first.declared == second.declared:
+        joined = ObjectShape(first.declared, first.typename, _merged([*first.common, *second.common]))
+        others: frozenset[str] = frozenset()
+    else:
+        joined = ObjectShape(first.declared, first.typename, first.common)
+        others = second.possible if second.typename is None else frozenset({second.typename})
+    for name in dict.fromkeys([*first.by_type, *second.by_type, *sorted(others)]):
+        joined.by_type[name] = _merged([*first.fields_of(name), *second.fields_of(name)])
+    joined.needs_type = first.needs_type or second.needs_type or bool(others)
+    joined.possible = first.possible
+    joined.hides = first.hides or second.hides
+    return joined
+
+
+def _field(item: Item, schema: GraphQLSchema, hidden_enums: frozenset[str]) -> FieldShape:
+    shape = FieldShape(item.key, item.internal, item.name, item.order)
+    if item.api_type is None:
+        return shape
+    shape.wrappers = wrappers_of(item.api_type)
+    named: Any = get_named_type(item.api_type)
+    if isinstance(named, GraphQLEnumType):
+        shape.values = frozenset(named.values)
+        shape.judged = named.name in hidden_enums
+    if item.children is not None:
+        shape.child = shape_of(item.children, schema, hidden_enums)
+    return shape
+
+
+def wrappers_of(output_type: GraphQLOutputType) -> tuple[str, ...]:
+    """`[User!]!` is `("!", "[", "!")`."""
+    wrappers = []
+    here: Any = output_type
+    while isinstance(here, GraphQLNonNull | GraphQLList):
+        wrappers.append("!" if isinstance(here, GraphQLNonNull) else "[")
+        here = here.of_type
+    return tuple(wrappers)

@@ -1,0 +1,138 @@
+"""One HTTP/1.1 connection to a server, as an asyncio protocol over httptools."""
+
+import asyncio
+
+import httptools
+
+from gateway.federation.errors import SubgraphMalformed, SubgraphUnavailable
+
+_HEADERS_MOST = 32_768
+
+
+class Connection(asyncio.Protocol):
+    """Sends one request at a time. `fresh` until a response byte has been seen for the current request."""
+
+    def __init__(self, max_body: int) -> None:
+        self.reusable = False
+        self.fresh = True
+        self.closed = False
+        self.idle_since = 0.0
+        self._max_body = max_body
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[tuple[int, bytes]] | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._chunks: list[bytes] = []
+        self._received = 0
+        self._header_bytes = 0
+        self._encoded = False
+        self._delimited = False
+        self._complete = False
+
+    # -- asyncio ----------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiter is None or self._parser is None:
+            # Nobody asked: what a server says unasked is not an answer to the next request.
+            self.close()
+            return
+        self.fresh = False
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if not self._complete:
+                self._fail(SubgraphMalformed("answered what is not HTTP"), error)
+            else:
+                self.close()
+        except _TooLarge:
+            self._fail(SubgraphMalformed("answered more than is allowed"))
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self.reusable = False
+        if self._waiter is not None and not self._waiter.done():
+            if self._received and not self._delimited and exc is None and self._parser is not None:
+                # Without a length the end of the connection is the end of the body.
+                self._finish()
+            else:
+                self._fail(SubgraphUnavailable("closed the connection"), exc)
+
+    # -- httptools --------------------------------------------------------------------------------------------
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > _HEADERS_MOST:
+            raise _TooLarge
+        lowered = name.lower()
+        if lowered == b"content-length":
+            self._delimited = True
+            if int(value) > self._max_body:
+                raise _TooLarge
+        elif lowered == b"transfer-encoding":
+            self._delimited = True
+        elif lowered == b"content-encoding" and value.strip().lower() != b"identity":
+            self._encoded = True
+
+    def on_body(self, body: bytes) -> None:
+        self._received += len(body)
+        if self._received > self._max_body:
+            raise _TooLarge
+        self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._parser is not None and self._parser.get_status_code() // 100 == 1:
+            return
+        self._finish()
+
+    # -- ours -------------------------------------------------------------------------------------------------
+
+    def send(self, head: bytes, body: bytes) -> "asyncio.Future[tuple[int, bytes]]":
+        """Writes a request; the future gives status and body. It fails with a SubgraphFailure."""
+        if self._transport is None:
+            raise SubgraphUnavailable("is not connected")
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._parser = httptools.HttpResponseParser(self)
+        self._chunks = []
+        self._received = self._header_bytes = 0
+        self._encoded = self._delimited = self._complete = False
+        self.fresh = True
+        self.reusable = False
+        self._transport.write(head + body)
+        return self._waiter
+
+    def close(self) -> None:
+        self.closed = True
+        self.reusable = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _finish(self) -> None:
+        waiter, parser = self._waiter, self._parser
+        if waiter is None or parser is None or self._complete:
+            return
+        self._complete = True
+        if waiter.done():
+            return
+        if self._encoded:
+            self._fail(SubgraphMalformed("answered in an encoding that was not asked for"))
+            return
+        self.reusable = self._delimited and parser.should_keep_alive() and not self.closed
+        self._waiter = None
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        waiter.set_result((parser.get_status_code(), body))
+
+    def _fail(self, failure: Exception, cause: BaseException | None = None) -> None:
+        waiter, self._waiter = self._waiter, None
+        self.close()
+        if waiter is not None and not waiter.done():
+            failure.__cause__ = cause
+            waiter.set_exception(failure)
+
+
+class _TooLarge(Exception):
+    """Raised through httptools' callbacks to stop the parser."""

@@ -1,0 +1,139 @@
+"""GraphQL over HTTP (draft of the GraphQL Foundation) as a raw ASGI application."""
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+
+from gateway.federation import Engine, GraphQLRequest, RequestRefused
+from gateway.http.asgi import Header, Receive, Scope, Send, read_headers, respond
+from gateway.http.body import read_body
+from gateway.http.caller import Authenticate, Caller, NotAuthenticated
+from gateway.http.events import stream_events
+from gateway.http.guards import locale_headers, refuse_other_sites, require_json
+from gateway.http.limits import DoorLimits
+from gateway.http.negotiation import CONTENT_TYPES, Answer, choose_answer
+from gateway.http.page import GraphiQLPage
+from gateway.http.parameters import Parameters, read_json, read_url
+from gateway.http.refusals import ClientGone, HttpRefusal, error_body
+from gateway.http.socket import Socket
+from gateway.http.streams import Streams
+
+log = structlog.get_logger(__name__)
+
+_ALLOW: Header = (b"allow", b"GET, POST")
+_ALLOW_POST: Header = (b"allow", b"POST")
+# Answers differ by these, should anything on the way ever keep one.
+_VARY: Header = (b"vary", b"Accept, Accept-Language, Authorization")
+
+
+class GraphQLDoor:
+    """Answers `http` and `websocket` scopes of one path. `page` is shown to browsers where there is one."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        authenticate: Authenticate,
+        *,
+        limits: DoorLimits | None = None,
+        page: GraphiQLPage | None = None,
+    ) -> None:
+        self._engine = engine
+        self._authenticate = authenticate
+        self._limits = limits or DoorLimits()
+        self._page = page
+        self._streams = Streams(self._limits.streams)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await Socket(self._engine, self._authenticate, self._limits, self._streams).serve(scope, receive, send)
+            return
+        headers = read_headers(scope)
+        accept = headers.get(b"accept")
+        answer = choose_answer(
+            None if accept is None else accept.decode("latin-1"), self._page is not None and scope["method"] == "GET"
+        )
+        content_type = CONTENT_TYPES["graphql" if answer == "graphql" else "json"]
+        try:
+            await self._answer(scope, headers, answer, receive, send)
+        except HttpRefusal as refusal:
+            await respond(send, refusal.status, refusal.body, content_type, refusal.headers)
+        except NotAuthenticated as exc:
+            code = "UNAUTHENTICATED" if exc.status == 401 else "SERVICE_UNAVAILABLE"
+            more = ((b"www-authenticate", b"Bearer"),) if exc.status == 401 else ()
+            await respond(send, exc.status, error_body(str(exc), code), content_type, more)
+        except ClientGone:
+            return
+
+    async def _answer(
+        self, scope: Scope, headers: Mapping[bytes, bytes], answer: Answer | None, receive: Receive, send: Send
+    ) -> None:
+        method = scope["method"]
+        if method not in {"GET", "POST"}:
+            raise HttpRefusal(405, "Send GET or POST.", "METHOD_NOT_ALLOWED", (_ALLOW,))
+        if answer is None:
+            offered = "application/graphql-response+json, application/json or text/event-stream"
+            raise HttpRefusal(406, f"This is answered as {offered}.", "NOT_ACCEPTABLE")
+        if answer == "html" and self._page is not None:
+            await self._page.show(send)
+            return
+        if method == "POST":
+            require_json(headers)
+            parameters = read_json(await read_body(receive, headers.get(b"content-length"), self._limits))
+        else:
+            refuse_other_sites(headers)
+            parameters = read_url(scope["query_string"])
+        authorization = headers.get(b"authorization")
+        caller = await self._authenticate(None if authorization is None else authorization.decode("latin-1"))
+        if method == "GET":
+            self._refuse_mutation(parameters, answer)
+        language = headers.get(b"accept-language")
+        request = self._request(parameters, caller, None if language is None else language.decode("latin-1"))
+        if answer == "events":
+            await self._stream(request, caller, receive, send)
+        else:
+            await self._execute(request, answer, send)
+
+    def _refuse_mutation(self, parameters: Parameters, answer: Answer) -> None:
+        try:
+            kind = self._engine.operation_kind(parameters.query, parameters.operation_name)
+        except RequestRefused:
+            return  # the engine answers it in full
+        if kind == "mutation":
+            raise HttpRefusal(405, "Mutations need POST.", "METHOD_NOT_ALLOWED", (_ALLOW_POST,))
+
+    def _request(self, parameters: Parameters, caller: Caller, language: str | None) -> GraphQLRequest:
+        return GraphQLRequest(
+            query=parameters.query,
+            operation_name=parameters.operation_name,
+            variables=parameters.variables,
+            extensions=parameters.extensions,
+            identity=caller.identity,
+            headers=locale_headers(language),
+            deadline=asyncio.get_running_loop().time() + self._limits.request_seconds,
+        )
+
+    async def _execute(self, request: GraphQLRequest, answer: Answer, send: Send) -> None:
+        try:
+            response = await self._engine.execute_detailed(request)
+        except Exception as exc:
+            log.exception("request_failed")
+            raise HttpRefusal(500, "Unexpected error.", "INTERNAL_SERVER_ERROR") from exc
+        # In the older media type a refused document is told apart by its body alone.
+        status = 400 if answer == "graphql" and response.kind == "request_error" else 200
+        await respond(send, status, response.body, CONTENT_TYPES[answer], (_VARY,))
+
+    async def _stream(self, request: GraphQLRequest, caller: Caller, receive: Receive, send: Send) -> None:
+        try:
+            kind = self._engine.operation_kind(request.query, request.operation_name)
+        except RequestRefused as refused:
+            await respond(send, 400, refused.body, CONTENT_TYPES["json"])
+            return
+        if kind == "subscription":
+            request.deadline = None
+        with self._streams.one() as admitted:
+            if not admitted:
+                raise HttpRefusal(503, "Too many streams are open.", "SERVICE_UNAVAILABLE", ((b"retry-after", b"5"),))
+            await stream_events(
+                self._engine.subscribe(request), caller.expires_at, self._limits.keep_alive_seconds, receive, send
+            )

@@ -1,0 +1,67 @@
+"""Which media type a client wants its answer in (GraphQL over HTTP draft, section "Accept"; RFC 9110, 12.5.1)."""
+
+from functools import lru_cache
+from typing import Final, Literal
+
+Answer = Literal["json", "graphql", "events", "html"]
+
+CONTENT_TYPES: Final = {
+    "json": b"application/json; charset=utf-8",
+    "graphql": b"application/graphql-response+json; charset=utf-8",
+    "events": b"text/event-stream; charset=utf-8",
+    "html": b"text/html; charset=utf-8",
+}
+_OFFERED: Final[dict[str, Answer]] = {
+    "application/graphql-response+json": "graphql",
+    "application/json": "json",
+    "text/event-stream": "events",
+    "text/html": "html",
+}
+_LONGEST: Final = 1_000
+
+
+@lru_cache(maxsize=512)
+def choose_answer(accept: str | None, html: bool) -> Answer | None:
+    """The offered type with the highest quality, the first named among equals; None when none is acceptable.
+
+    Without a preference it is application/json, as the draft asks for until clients have moved on. `html` tells
+    whether a page is on offer.
+    """
+    if accept is None or not accept.strip():
+        return "json"
+    best: tuple[float, Answer] | None = None
+    refused: set[Answer] = set()
+    ranges = [_read_range(part) for part in accept[:_LONGEST].split(",")]
+    for media, quality in ranges:
+        answer = _match(media, html)
+        if answer is None:
+            continue
+        if quality == 0:
+            refused.add(answer)
+        elif best is None or quality > best[0]:
+            best = quality, answer
+    return best[1] if best is not None and best[1] not in refused else None
+
+
+def _read_range(part: str) -> tuple[str, float]:
+    media, *parameters = part.split(";")
+    quality = 1.0
+    for parameter in parameters:
+        name, _, value = parameter.strip().partition("=")
+        if name.strip().lower() == "q":
+            try:
+                quality = min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                quality = 0.0
+        elif name.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8"}:
+            quality = 0.0
+    return media.strip().lower(), quality
+
+
+def _match(media: str, html: bool) -> Answer | None:
+    if media in {"*/*", "application/*"}:
+        return "json"
+    if media == "text/*":
+        return "events"
+    answer = _OFFERED.get(media)
+    return None if answer == "html" and not html else answer

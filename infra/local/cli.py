@@ -1,0 +1,25 @@
+"""The command line `bilhetagem`.
+
+Commands are imported when they are called: `--help` must be instant, and work where the extra `local` is absent.
+"""
+
+import typer
+
+from infra.local.commands import dlq, down, logs, plan, sandbox, status, up
+from infra.local.commands.schema import app as schema
+
+app = typer.Typer(
+    name="bilhetagem",
+    help="Tickets and concessions for networks of events behind one federated GraphQL schema.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.command("up")(up.up)
+app.command("down")(down.down)
+app.command("status")(status.status)
+app.command("logs")(logs.logs)
+app.command("plan")(plan.plan)
+app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(dlq.app, name="dlq")
+app.add_typer(schema, name="schema")

@@ -1,0 +1,352 @@
+"""The application stack: everything the workers, the event-driven services and the flows stand on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import Arn, ArnComponents, ArnFormat, CfnOutput, CfnParameter, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from infra.stacks.events import DomainEvents
+from infra.stacks.flows import Flow
+from infra.stacks.functions import Code, PlatformFunction
+from infra.stacks.monitoring import Monitoring
+from infra.stacks.queues import PREFIX, QueueWithDeadLetters
+from infra.stacks.tables import Tables
+
+STACK_NAME = "bilhetagem-application"
+SERVICE_TOKEN_KEY_PARAMETER = "/bilhetagem/workers/service-token-key"  # noqa: S105 (a name, not a secret)
+
+_STEP_TIMEOUT = Duration.seconds(20)
+_CONSUMER_TIMEOUT = Duration.seconds(20)
+_VISIBLE_AGAIN = Duration.seconds(120)
+# Consumers shorten the wait themselves, from 2 s to 60 s: twenty receives last through a quarter of an hour's outage.
+_RECEIVES_BEFORE_DEAD = 20
+
+# Batches of ten, each one transaction of ticketing's: four at once keep a few hundred reservations a second flowing
+# and its connections few. Different groups run side by side, a group never does.
+_ALLOCATIONS_AT_ONCE = 4
+_SIGNALS_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    code_bucket: CfnParameter
+    code_key: CfnParameter
+    ticketing_url: CfnParameter
+    payments_url: CfnParameter
+    concessions_url: CfnParameter
+    notifications_url: CfnParameter
+    service_token_jwks: CfnParameter
+    suggestions_default: CfnParameter
+    environment: CfnParameter
+
+
+class ApplicationStack(Stack):
+    """Deployable as it is: where code lies and where services answer are parameters of the template."""
+
+    def __init__(self, scope: Construct, construct_id: str, **kwargs: Any) -> None:
+        super().__init__(
+            scope, construct_id, description="Ticketing platform: queues, events, tables, workers and flows.", **kwargs
+        )
+        self._parameters = self._declare_parameters()
+        self._tables = Tables(self, "Tables")
+        self._events = DomainEvents(self, "DomainEvents")
+        self._declare_queues()
+        self._declare_functions()
+        self._declare_suggestions()
+        self._declare_flows()
+        self._connect()
+        self._watch()
+        self._declare_outputs()
+
+    def _declare_parameters(self) -> Parameters:
+        def text(name: str, description: str, **more: Any) -> CfnParameter:
+            return CfnParameter(self, name, type="String", description=description, **more)
+
+        return Parameters(
+            code_bucket=text("CodeBucket", "Bucket of the functions' zip."),
+            code_key=text("CodeKey", "Key of the functions' zip."),
+            ticketing_url=text("TicketingUrl", "GraphQL endpoint of ticketing."),
+            payments_url=text("PaymentsUrl", "GraphQL endpoint of payments."),
+            concessions_url=text("ConcessionsUrl", "GraphQL endpoint of concessions."),
+            notifications_url=text("NotificationsUrl", "GraphQL endpoint of notifications."),
+            service_token_jwks=text("ServiceTokenJwks", "Public keys (JWKS) of the callers that may ask suggestions."),
+            suggestions_default=text(
+                "SuggestionsDefault",
+                "What is suggested when the suggestions service does not answer (JSON).",
+                default='{"version":1,"items":[]}',
+            ),
+            environment=text(
+                "Environment",
+                "development or production.",
+                default="development",
+                allowed_values=["development", "production"],
+            ),
+        )
+
+    def _declare_queues(self) -> None:
+        def queue(construct_id: str, name: str, *, fifo: bool = False) -> QueueWithDeadLetters:
+            return QueueWithDeadLetters(
+                self,
+                construct_id,
+                name=name,
+                fifo=fifo,
+                visible_again_after=_VISIBLE_AGAIN,
+                receives_before_dead=_RECEIVES_BEFORE_DEAD,
+            )
+
+        self._requests = queue("ReservationRequests", "reservation-requests", fifo=True)
+        self._signals = queue("FlowSignals", "flow-signals")
+        self._notifications = queue("NotificationsEvents", "notifications-events")
+        self._suggestions_events = queue("SuggestionsEvents", "suggestions-events")
+        self._events.deliver("flow_signals", self._signals.queue)
+        self._events.deliver("notifications", self._notifications.queue)
+        self._events.deliver("suggestions", self._suggestions_events.queue)
+
+    def _declare_functions(self) -> None:
+        given = self._parameters
+        bucket = s3.Bucket.from_bucket_name(self, "CodeBucketReference", given.code_bucket.value_as_string)
+        self._code = Code(
+            location=lambda_.Code.from_bucket(bucket, given.code_key.value_as_string),
+            environment={"ENVIRONMENT": given.environment.value_as_string},
+        )
+        services = {
+            "TICKETING_URL": given.ticketing_url.value_as_string,
+            "PAYMENTS_URL": given.payments_url.value_as_string,
+            "CONCESSIONS_URL": given.concessions_url.value_as_string,
+            "NOTIFICATIONS_URL": given.notifications_url.value_as_string,
+            "SERVICE_TOKEN_KEY_PARAMETER": SERVICE_TOKEN_KEY_PARAMETER,
+        }
+        tokens = {"TASK_TOKENS_TABLE": self._tables.task_tokens.table_name}
+        machines = {
+            "RESERVATION_FLOW_ARN": self._machine_arn("reservation-flow"),
+            "PAYMENT_FLOW_ARN": self._machine_arn("payment-flow"),
+        }
+        topic = {"EVENTS_TOPIC_ARN": self._events.topic.topic_arn}
+
+        def worker(construct_id: str, name: str, environment: dict[str, str], at_most: int) -> PlatformFunction:
+            return PlatformFunction(
+                self,
+                construct_id,
+                name=name,
+                handler=f"workers.{name.replace('-', '_')}.main:handler",
+                code=self._code,
+                timeout=_CONSUMER_TIMEOUT if at_most > 1 else _STEP_TIMEOUT,
+                at_most=at_most,
+                environment=environment,
+            )
+
+        self._allocate = worker(
+            "AllocateReservations",
+            "reservation-requests",
+            {
+                **services,
+                **machines,
+                "RESERVATION_REQUESTS_QUEUE_URL": self._requests.queue.queue_url,
+                "RESERVATION_REQUESTS_DLQ_URL": self._requests.dead_letters.queue_url,
+            },
+            at_most=50,
+        )
+        self._signal_flows = worker(
+            "SignalFlows",
+            "flow-signals",
+            {**tokens, **machines, "FLOW_SIGNALS_QUEUE_URL": self._signals.queue.queue_url},
+            at_most=50,
+        )
+        self._reservation_steps = worker("ReservationFlowSteps", "reservation-flow", {**services, **topic}, at_most=50)
+        self._payment_steps = worker("PaymentFlowSteps", "payment-flow", {**services, **tokens, **machines}, at_most=50)
+        self._sweep = worker("SweepHolds", "sweep-holds", services, at_most=1)
+        for function in (self._allocate, self._reservation_steps, self._payment_steps, self._sweep):
+            self._let_read_service_token_key(function)
+
+    def _declare_suggestions(self) -> None:
+        tables = self._tables
+        environment = {
+            "SUGGESTIONS_TABLE": tables.suggestions.table_name,
+            "SIGNALS_TABLE": tables.signals.table_name,
+            "SERVICE_TOKEN_JWKS": self._parameters.service_token_jwks.value_as_string,
+        }
+        self._suggest = PlatformFunction(
+            self,
+            "Suggest",
+            name="suggest",
+            handler="subgraphs.suggestions.lambdas:suggest_handler",
+            code=self._code,
+            timeout=Duration.seconds(5),
+            at_most=50,
+            environment=environment,
+        )
+        self._feedback = PlatformFunction(
+            self,
+            "SuggestionFeedback",
+            name="suggestion-feedback",
+            handler="subgraphs.suggestions.lambdas:feedback_handler",
+            code=self._code,
+            timeout=Duration.seconds(5),
+            at_most=20,
+            environment=environment,
+        )
+        for function in (self._suggest, self._feedback):
+            for table in (tables.suggestions, tables.signals):
+                table.grant(
+                    function.role,
+                    "dynamodb:GetItem",
+                    "dynamodb:BatchGetItem",
+                    "dynamodb:Query",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                    "dynamodb:BatchWriteItem",
+                    "dynamodb:ConditionCheckItem",
+                )
+        self._suggestions_default = ssm.StringParameter(
+            self,
+            "SuggestionsDefaultParameter",
+            parameter_name="/bilhetagem/suggestions/default",
+            description="What is suggested when the suggestions service does not answer.",
+            string_value=self._parameters.suggestions_default.value_as_string,
+        )
+
+    def _declare_flows(self) -> None:
+        def flow(construct_id: str, name: str, steps: PlatformFunction) -> Flow:
+            return Flow(
+                self,
+                construct_id,
+                name=name,
+                steps=steps.function,
+                tokens=self._tables.task_tokens,
+                deadlines=self._signals.queue,
+            )
+
+        self._reservation_flow = flow("ReservationFlow", "reservation-flow", self._reservation_steps)
+        self._payment_flow = flow("PaymentFlow", "payment-flow", self._payment_steps)
+
+    def _connect(self) -> None:
+        """Who may do what to whom, and what wakes which function."""
+        tokens = self._tables.task_tokens
+        self._events.topic.grant_publish(self._reservation_steps.role)
+        self._requests.dead_letters.grant_send_messages(self._allocate.role)
+        self._let_start(self._allocate, "reservation-flow")
+        self._signals.queue.grant_send_messages(self._signal_flows.role)
+        self._let_start(self._signal_flows, "reservation-flow", "payment-flow")
+        self._let_start(self._payment_steps, "reservation-flow")
+        for function in (self._signal_flows, self._payment_steps):
+            tokens.grant(function.role, "dynamodb:GetItem", "dynamodb:UpdateItem")
+            function.role.add_to_policy(
+                iam.PolicyStatement(
+                    actions=["states:SendTaskSuccess", "states:SendTaskFailure"],
+                    resources=[self._machine_arn("reservation-flow"), self._machine_arn("payment-flow")],
+                )
+            )
+        for function, queue, batches_at_once in (
+            (self._allocate, self._requests.queue, _ALLOCATIONS_AT_ONCE),
+            (self._signal_flows, self._signals.queue, _SIGNALS_AT_ONCE),
+        ):
+            function.function.add_event_source(
+                sources.SqsEventSource(
+                    queue,
+                    batch_size=10,
+                    report_batch_item_failures=True,
+                    max_concurrency=batches_at_once,
+                )
+            )
+        events.Rule(
+            self,
+            "SweepSchedule",
+            rule_name=f"{PREFIX}-sweep-holds",
+            description="Tidies up holds that have ended; correctness never waits for it.",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            targets=[targets.LambdaFunction(self._sweep.function, retry_attempts=0)],
+        )
+
+    def _watch(self) -> None:
+        Monitoring(
+            self,
+            "Monitoring",
+            queues={
+                "reservation-requests": self._requests.queue,
+                "flow-signals": self._signals.queue,
+                "notifications-events": self._notifications.queue,
+                "suggestions-events": self._suggestions_events.queue,
+            },
+            dead_letters={
+                "reservation-requests": self._requests.dead_letters,
+                "flow-signals": self._signals.dead_letters,
+                "notifications-events": self._notifications.dead_letters,
+                "suggestions-events": self._suggestions_events.dead_letters,
+                "reservation-flow": self._reservation_flow.dead_letters,
+                "payment-flow": self._payment_flow.dead_letters,
+            },
+            functions={
+                "reservation-requests": self._allocate.function,
+                "flow-signals": self._signal_flows.function,
+                "reservation-flow": self._reservation_steps.function,
+                "payment-flow": self._payment_steps.function,
+                "sweep-holds": self._sweep.function,
+                "suggest": self._suggest.function,
+                "suggestion-feedback": self._feedback.function,
+            },
+            machines={
+                "reservation-flow": self._reservation_flow.machine,
+                "payment-flow": self._payment_flow.machine,
+            },
+        )
+
+    def _declare_outputs(self) -> None:
+        for name, value in {
+            "ReservationRequestsQueueUrl": self._requests.queue.queue_url,
+            "FlowSignalsQueueUrl": self._signals.queue.queue_url,
+            "NotificationsEventsQueueUrl": self._notifications.queue.queue_url,
+            "SuggestionsEventsQueueUrl": self._suggestions_events.queue.queue_url,
+            "DomainEventsTopicArn": self._events.topic.topic_arn,
+            "ReservationRequestsTable": self._tables.reservation_requests.table_name,
+            "TaskTokensTable": self._tables.task_tokens.table_name,
+            "SuggestionsTable": self._tables.suggestions.table_name,
+            "SignalsTable": self._tables.signals.table_name,
+            "ReservationFlowArn": self._reservation_flow.machine.state_machine_arn,
+            "PaymentFlowArn": self._payment_flow.machine.state_machine_arn,
+            "SuggestionsDefaultName": self._suggestions_default.parameter_name,
+        }.items():
+            output = CfnOutput(self, name, value=value)
+            if name == "SuggestionsDefaultName":
+                output.override_logical_id("SuggestionsDefaultParameter")
+
+    def _machine_arn(self, name: str) -> str:
+        """Known by name: functions and machines refer to each other, and a template may not go round in circles."""
+        return Arn.format(
+            ArnComponents(
+                service="states",
+                resource="stateMachine",
+                resource_name=f"{PREFIX}-{name}",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            ),
+            self,
+        )
+
+    def _let_start(self, function: PlatformFunction, *machines: str) -> None:
+        function.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["states:StartExecution"], resources=[self._machine_arn(name) for name in machines]
+            )
+        )
+
+    def _let_read_service_token_key(self, function: PlatformFunction) -> None:
+        function.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["ssm:GetParameter"],
+                resources=[
+                    Arn.format(
+                        ArnComponents(
+                            service="ssm", resource="parameter", resource_name=SERVICE_TOKEN_KEY_PARAMETER.lstrip("/")
+                        ),
+                        self,
+                    )
+                ],
+            )
+        )

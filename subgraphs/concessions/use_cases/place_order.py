@@ -1,0 +1,193 @@
+"""Place an order of concessions for a reservation: stock is reserved, all of it or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subgraphs.chassis import idempotency, outbox
+from subgraphs.concessions.domain.catalogue import Product
+from subgraphs.concessions.domain.order import (
+    Order,
+    OrderItem,
+    RequestedItem,
+    UnacceptableItems,
+    check_items,
+    quantities,
+    same_items,
+    stock_changes,
+)
+from subgraphs.concessions.domain.order_states import LIVE, OrderStatus, move
+from subgraphs.concessions.events import order_event
+from subgraphs.concessions.repositories import orders, products, stock
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """What a customer wants for a reservation; no items means: nothing, and take back what was placed before."""
+
+    customer_id: UUID
+    reservation_id: UUID
+    venue_id: UUID
+    items: tuple[RequestedItem, ...]
+    idempotency_key: str
+    birth_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The order as it was placed; None when nothing was wanted."""
+
+    order: Order | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductsNotSold:
+    """The venue does not sell these."""
+
+    product_ids: tuple[UUID, ...]
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfStock:
+    """Too little is left of these; nothing was reserved."""
+
+    products: tuple[Product, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TooYoung:
+    """These have a minimum age that the customer has not shown to have."""
+
+    products: tuple[Product, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyPaid:
+    """The reservation's order is paid; it cannot be replaced any more."""
+
+    status: OrderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NotYours:
+    """The reservation has an order of somebody else: to this customer it does not exist."""
+
+
+Refusal = UnacceptableItems | ProductsNotSold | OutOfStock | TooYoung | AlreadyPaid | NotYours
+
+
+class _Refused(Exception):
+    """Carries a refusal out of the savepoint, so that neither stock nor idempotency key is left taken."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+
+async def place_order(
+    connection: AsyncConnection, wanted: PlaceOrder, *, today: date
+) -> Placed | Refusal | idempotency.KeyReused:
+    """Place the order; the same key and input give the stored answer, a refusal leaves the key free.
+
+    A PLACED order of the reservation stays when it holds the same items, and is CANCELLED and replaced otherwise.
+    """
+    if (unacceptable := check_items(wanted.items)) is not None:
+        return unacceptable
+
+    async def produce() -> dict[str, Any]:
+        order = await _place(connection, wanted, today)
+        return {"order_id": str(order.id) if order is not None else None}
+
+    fingerprint = idempotency.request_hash(
+        {
+            "reservation_id": str(wanted.reservation_id),
+            "venue_id": str(wanted.venue_id),
+            "items": {str(product): quantity for product, quantity in quantities(wanted.items).items()},
+        }
+    )
+    scope = f"place_concession_order:{wanted.customer_id}"
+    try:
+        async with connection.begin_nested():
+            answer = await idempotency.run_once(connection, scope, wanted.idempotency_key, fingerprint, produce)
+    except _Refused as refused:
+        return refused.refusal
+    if isinstance(answer, idempotency.KeyReused):
+        return answer
+    if answer["order_id"] is None:
+        return Placed(None)
+    return Placed(await orders.find_order(connection, UUID(answer["order_id"]), wanted.customer_id))
+
+
+async def _place(connection: AsyncConnection, wanted: PlaceOrder, today: date) -> Order | None:
+    items = await _priced(connection, wanted, today)
+    while True:
+        standing = await orders.lock_latest_order(connection, wanted.reservation_id, wanted.customer_id)
+        replaced: tuple[Order, list[OrderItem]] | None = None
+        if standing is not None and standing.status in LIVE:
+            if standing.status is not OrderStatus.PLACED:
+                raise _Refused(AlreadyPaid(standing.status))
+            lines = (await orders.items_of_orders(connection, [standing.id]))[standing.id]
+            if standing.venue_id == wanted.venue_id and same_items(lines, wanted.items):
+                return standing
+            replaced = (standing, lines)
+            cancelled = await orders.set_status(connection, standing.id, move(standing.status, OrderStatus.CANCELLED))
+            await outbox.append(connection, order_event("concession_order.cancelled", cancelled, lines))
+        if not items:
+            await _move_stock(connection, wanted, items, replaced)
+            return None
+        order = await orders.insert_order(
+            connection,
+            order_id=uuid4(),
+            reservation_id=wanted.reservation_id,
+            customer_id=wanted.customer_id,
+            venue_id=wanted.venue_id,
+            status=move(OrderStatus.DRAFT, OrderStatus.PLACED),
+            total_minor=sum(item.total_minor for item in items),
+            items=items,
+        )
+        if order is not None:
+            await _move_stock(connection, wanted, items, replaced)
+            await outbox.append(connection, order_event("concession_order.placed", order, items))
+            return order
+        if await orders.lock_latest_order(connection, wanted.reservation_id, wanted.customer_id) is None:
+            raise _Refused(NotYours())
+        # Another request of this customer placed an order between our look and our insertion: look again.
+
+
+async def _priced(connection: AsyncConnection, wanted: PlaceOrder, today: date) -> list[OrderItem]:
+    on_sale = await products.find_products_on_sale(
+        connection, wanted.venue_id, [item.product_id for item in wanted.items]
+    )
+    missing = [(index, item) for index, item in enumerate(wanted.items) if item.product_id not in on_sale]
+    if missing:
+        ids = tuple(item.product_id for _, item in missing)
+        raise _Refused(ProductsNotSold(ids, f"items.{missing[0][0]}.productId"))
+    too_young = tuple(product for product in on_sale.values() if not product.may_be_sold_to(wanted.birth_date, today))
+    if too_young:
+        raise _Refused(TooYoung(too_young))
+    return [OrderItem(item.product_id, item.quantity, on_sale[item.product_id].price_minor) for item in wanted.items]
+
+
+async def _move_stock(
+    connection: AsyncConnection,
+    wanted: PlaceOrder,
+    items: Sequence[OrderItem],
+    replaced: tuple[Order, list[OrderItem]] | None,
+) -> None:
+    given_back: dict[UUID, int] = {}
+    if replaced is not None:
+        previous, lines = replaced
+        if previous.venue_id == wanted.venue_id:
+            given_back = quantities(lines)
+        else:
+            await stock.change_reserved(connection, previous.venue_id, stock_changes({}, quantities(lines)))
+    changes = stock_changes(quantities(items), given_back)
+    short = await stock.change_reserved(connection, wanted.venue_id, changes)
+    if short:
+        named = await products.find_products(connection, short)
+        raise _Refused(OutOfStock(tuple(named[product_id] for product_id in short)))

@@ -1,0 +1,1 @@
+"""Customers: registration, sign-in, preferences and consent. Issues the buyers' access tokens."""

@@ -1,0 +1,1 @@
+"""Who is told what, and through which channel. No I/O."""

@@ -1,0 +1,1 @@
+"""What suggestions are and how they are chosen, without I/O."""

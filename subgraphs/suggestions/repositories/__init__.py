@@ -1,0 +1,1 @@
+"""All that is read from and written to DynamoDB."""

@@ -1,0 +1,97 @@
+"""Reservations of one customer, for looking at them. The customer is part of every key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subgraphs.ticketing.domain.reservation import Reservation
+from subgraphs.ticketing.domain.reservation_states import SOLD
+from subgraphs.ticketing.repositories.reservations import COLUMNS, from_row
+from subgraphs.ticketing.tables import events, reservations, sessions, venues
+
+_R = reservations.c
+
+
+async def reservations_by_id(
+    connection: AsyncConnection, ids: Iterable[UUID], customer_id: UUID
+) -> dict[UUID, Reservation]:
+    """The customer's reservations among these; foreign and missing ones are left out alike."""
+    rows = await connection.execute(sa.select(*COLUMNS).where(_R.id.in_(set(ids)), _R.customer_id == customer_id))
+    return {row["id"]: from_row(row) for row in rows.mappings()}
+
+
+async def page_of_reservations(
+    connection: AsyncConnection, customer_id: UUID, *, limit: int, before: tuple[datetime, UUID] | None = None
+) -> list[Reservation]:
+    """Up to ``limit`` reservations of the customer, newest first."""
+    statement = (
+        sa.select(*COLUMNS)
+        .where(_R.customer_id == customer_id)
+        .order_by(_R.created_at.desc(), _R.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(sa.tuple_(_R.created_at, _R.id) < sa.tuple_(*before))
+    return [from_row(row) for row in (await connection.execute(statement)).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    event_id: UUID
+    quantity: int
+    purchased_at: datetime
+
+
+async def purchases(connection: AsyncConnection, customer_id: UUID, *, limit: int) -> list[Purchase]:
+    """What the customer has bought and still has, newest first."""
+    rows = await connection.execute(
+        sa.select(_R.event_id, _R.quantity, _R.confirmed_at)
+        .where(_R.customer_id == customer_id, _R.status.in_(sorted(SOLD)), _R.event_id.is_not(None))
+        .order_by(_R.confirmed_at.desc(), _R.id)
+        .limit(limit)
+    )
+    return [Purchase(row.event_id, row.quantity, row.confirmed_at) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIsReserved:
+    """The event, session and venue behind a reservation, as far as others need to know them."""
+
+    event_id: UUID
+    event_name: str
+    session_id: UUID
+    starts_at: datetime
+    venue_id: UUID
+    venue_name: str
+    time_zone: str
+
+
+async def what_is_reserved(connection: AsyncConnection, session_id: UUID) -> WhatIsReserved | None:
+    row = (
+        (
+            await connection.execute(
+                sa.select(
+                    events.c.id.label("event_id"),
+                    events.c.name.label("event_name"),
+                    sessions.c.id.label("session_id"),
+                    sessions.c.starts_at,
+                    venues.c.id.label("venue_id"),
+                    venues.c.name.label("venue_name"),
+                    venues.c.time_zone,
+                )
+                .select_from(sessions)
+                .join(events, events.c.id == sessions.c.event_id)
+                .join(venues, venues.c.id == sessions.c.venue_id)
+                .where(sessions.c.id == session_id)
+            )
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return WhatIsReserved(**row) if row is not None else None

@@ -1,0 +1,109 @@
+"""GraphQL types of the operations that only the gateway and the workers use: none of them is in the public schema.
+
+Ids are raw UUIDs here.
+"""
+
+from datetime import datetime
+
+import strawberry
+
+from subgraphs.chassis.graphql.types import Currency, UserError
+from subgraphs.ticketing.types.catalogue import Event
+from subgraphs.ticketing.types.enums import ConfirmStatus, ExpireOutcome, ReservationStatus
+
+
+@strawberry.federation.input(inaccessible=True)
+class AllocationRequest:
+    reservation_id: strawberry.ID
+    customer_id: strawberry.ID
+    session_id: strawberry.ID
+    sector_id: strawberry.ID
+    quantity: int
+    idempotency_key: str
+    requested_at: datetime
+    sequence: int
+    seat_ids: list[strawberry.ID] | None = None
+
+
+@strawberry.federation.type(inaccessible=True, description="`heldUntil` only while it holds units.")
+class AllocationOutcome:
+    reservation_id: strawberry.ID
+    status: ReservationStatus
+    held_until: datetime | None
+
+
+@strawberry.federation.input(inaccessible=True)
+class ConfirmReservationInput:
+    reservation_id: strawberry.ID
+    customer_id: strawberry.ID
+    payment_id: strawberry.ID
+    amount_minor: int = strawberry.field(description="The whole payment: tickets, and concessions if there are any.")
+    currency: Currency
+
+
+@strawberry.federation.type(inaccessible=True)
+class ConfirmedTicket:
+    id: strawberry.ID
+    code: str
+    qr_payload: str
+
+
+@strawberry.federation.type(inaccessible=True, description="`units` are labels; `totalMinor` is the tickets' part.")
+class ConfirmedOrder:
+    event_id: strawberry.ID
+    event_name: str
+    session_id: strawberry.ID
+    venue_name: str
+    starts_at: datetime
+    time_zone: str
+    units: list[str]
+    tickets: list[ConfirmedTicket]
+    total_minor: int
+    currency: Currency
+
+
+@strawberry.federation.type(inaccessible=True, description="`order` only when CONFIRMED.")
+class ConfirmOutcome:
+    status: ConfirmStatus
+    order: ConfirmedOrder | None
+
+
+@strawberry.federation.input(inaccessible=True)
+class ExpireReservationInput:
+    reservation_id: strawberry.ID
+    customer_id: strawberry.ID
+
+
+@strawberry.federation.type(name="ExpireOutcome", inaccessible=True)
+class ExpireReservationOutcome:
+    status: ExpireOutcome
+
+
+@strawberry.federation.input(inaccessible=True)
+class BeginCheckoutInput:
+    reservation_id: strawberry.ID
+
+
+@strawberry.federation.type(inaccessible=True, description="What has to be paid, until when, and what it is for.")
+class Checkout:
+    reservation_id: strawberry.ID
+    total_minor: int
+    currency: Currency
+    held_until: datetime
+    venue_id: strawberry.ID
+    session_id: strawberry.ID
+    event_id: strawberry.ID
+    event_name: str
+
+
+@strawberry.federation.type(inaccessible=True)
+class BeginCheckoutPayload:
+    checkout: Checkout | None
+    errors: list[UserError]
+
+
+@strawberry.federation.type(inaccessible=True)
+class Purchase:
+    event: Event
+    quantity: int
+    purchased_at: datetime

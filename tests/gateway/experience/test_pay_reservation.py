@@ -1,0 +1,243 @@
+"""`payReservation`: freeze the hold, reserve the concessions, create the payment; each error ends it where it is."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from tests.gateway.experience.conftest import Buyer, Services, global_id
+
+PAY = """mutation ($input: PayReservationInput!) { payReservation(input: $input) {
+  payment { id } reservation { id }
+  errors { __typename code message field ... on OutOfStock { productIds }
+    ... on ProductAgeRestricted { productIds } } } }"""
+CHECKOUT = {
+    "totalMinor": 20_000,
+    "currency": "BRL",
+    "heldUntil": "2026-12-01T12:00:00Z",
+    "venueId": str(UUID(int=5)),
+    "eventName": "Final " + "x" * 200,
+}
+PAYMENT = global_id("Payment")
+BEER = UUID(int=7)
+
+
+def begun(**more: Any) -> Any:
+    return {"beginCheckout": {"checkout": CHECKOUT, "errors": [], **more}}
+
+
+def placed(order: Any = None, errors: Any = ()) -> Any:
+    return {"placeConcessionOrder": {"order": order, "errors": list(errors)}}
+
+
+def created(payment: Any, errors: Any = ()) -> Any:
+    return {"createPayment": {"payment": payment, "errors": list(errors)}}
+
+
+@pytest.fixture
+def willing(services: Services) -> Services:
+    """Every service does what it is asked."""
+    services.on("ticketing", "beginCheckout", begun())
+    services.on("customers", "customerProfile", {"customerProfile": {"birthDate": "1990-05-01"}})
+    services.on("concessions", "placeConcessionOrder", placed({"totalMinor": 1_500, "currency": "BRL"}))
+    services.on("payments", "createPayment", created({"id": PAYMENT}))
+    return services
+
+
+def wanted(**changes: Any) -> dict[str, Any]:
+    return {
+        "reservationId": global_id("Reservation", UUID(int=3)),
+        "method": "PIX",
+        "idempotencyKey": str(uuid4()),
+        **changes,
+    }
+
+
+async def pay(buyer: Buyer, given: dict[str, Any]) -> Any:
+    response = await buyer.ask(PAY, input=given)
+    assert "errors" not in response
+    return response["data"]["payReservation"]
+
+
+async def test_tickets_and_concessions_are_paid_together(buyer: Buyer, willing: Services) -> None:
+    items = [{"productId": global_id("Product", BEER), "quantity": count} for count in (1, 2)]
+    given = wanted(concessions=items)
+    payload = await pay(buyer, given)
+    assert payload == {"payment": {"id": PAYMENT}, "reservation": {"id": given["reservationId"]}, "errors": []}
+    assert [name for name, _ in willing.asked] == ["ticketing", "customers", "concessions", "payments"]
+    (order,) = willing.variables("concessions", "placeConcessionOrder")
+    assert order["input"]["items"] == [{"productId": str(BEER), "quantity": 3}]
+    assert (order["input"]["venueId"], order["input"]["birthDate"]) == (CHECKOUT["venueId"], "1990-05-01")
+    (payment,) = willing.variables("payments", "createPayment")
+    assert payment["input"]["amountMinor"] == 21_500
+    assert payment["input"]["reference"] == f"reservation:{UUID(int=3)}"
+    assert payment["input"]["expiresAt"] == CHECKOUT["heldUntil"]
+    assert len(payment["input"]["description"]) == 140
+    assert payment["input"]["card"] is None
+    assert payment["input"]["idempotencyKey"] != order["input"]["idempotencyKey"]
+    assert all(float(one["X-Left"]) > 0 for one in willing.headers)
+    assert [one["X-Service"] for one in willing.headers] == [name for name, _ in willing.asked]
+
+
+async def test_without_concessions_an_earlier_choice_is_taken_back(buyer: Buyer, willing: Services) -> None:
+    willing.on("concessions", "placeConcessionOrder", placed())
+    assert (await pay(buyer, wanted()))["payment"] == {"id": PAYMENT}
+    (order,) = willing.variables("concessions", "placeConcessionOrder")
+    assert order["input"]["items"] == []
+    (payment,) = willing.variables("payments", "createPayment")
+    assert payment["input"]["amountMinor"] == 20_000
+
+
+async def test_a_replay_is_answered_from_its_record(buyer: Buyer, willing: Services) -> None:
+    given = wanted()
+    first = await pay(buyer, given)
+    asked = len(willing.asked)
+    assert await pay(buyer, given) == first
+    assert len(willing.asked) == asked
+
+
+async def test_a_key_is_not_used_for_another_payment(buyer: Buyer, willing: Services) -> None:
+    given = wanted()
+    await pay(buyer, given)
+    asked = len(willing.asked)
+    payload = await pay(buyer, {**given, "method": "CARD", "card": {"paymentMethodId": "pm_card_visa"}})
+    assert payload["payment"] is None
+    assert [(error["__typename"], error["field"]) for error in payload["errors"]] == [
+        ("IdempotencyKeyReused", "idempotencyKey")
+    ]
+    assert len(willing.asked) == asked
+
+
+async def test_after_a_fault_the_same_key_goes_on_with_the_same_steps(buyer: Buyer, willing: Services) -> None:
+    willing.on("payments", "createPayment", httpx.ReadTimeout("the bank is slow"))
+    given = wanted()
+    payload = await pay(buyer, given)
+    assert (payload["payment"], [error["code"] for error in payload["errors"]]) == (None, ["SERVICE_UNAVAILABLE"])
+    willing.on("payments", "createPayment", created({"id": PAYMENT}))
+    assert (await pay(buyer, given))["payment"] == {"id": PAYMENT}
+    keys = {one["input"]["idempotencyKey"] for one in willing.variables("payments", "createPayment")}
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("service", "text", "code"),
+    [
+        ("ticketing", "beginCheckout", "NOT_FOUND"),
+        ("ticketing", "beginCheckout", "EXPIRED"),
+        ("concessions", "placeConcessionOrder", "OUT_OF_STOCK"),
+        ("concessions", "placeConcessionOrder", "AGE_RESTRICTED"),
+        ("concessions", "placeConcessionOrder", "INVALID_STATE"),
+        ("payments", "createPayment", "PAYMENT_DECLINED"),
+        ("payments", "createPayment", "SERVICE_UNAVAILABLE"),
+    ],
+)
+async def test_what_a_service_refuses_ends_the_steps_and_is_passed_on(
+    buyer: Buyer, willing: Services, service: str, text: str, code: str
+) -> None:
+    facts = {"productIds": [global_id("Product", BEER)]} if service == "concessions" else {}
+    error = {"code": code, "message": "Porque não.", "field": "items" if facts else None, **facts}
+    refusal = {"ticketing": begun(checkout=None, errors=[error]), "concessions": placed(None, [error])}
+    willing.on(service, text, refusal.get(service, created(None, [error])))
+    payload = await pay(buyer, wanted(concessions=[{"productId": global_id("Product", BEER), "quantity": 1}]))
+    assert payload["payment"] is None
+    (told,) = payload["errors"]
+    assert (told["code"], told["message"]) == (code, "Porque não.")
+    assert (payload["reservation"] is None) is (service == "ticketing")
+    if code in {"OUT_OF_STOCK", "AGE_RESTRICTED"}:
+        assert (told["productIds"], told["field"]) == (facts["productIds"], "concessions")
+    order = ["ticketing", "customers", "concessions", "payments"]
+    assert {name for name, _ in willing.asked} == set(order[: order.index(service) + 1])
+
+
+async def test_a_declined_card_still_shows_its_payment_and_may_be_tried_again(buyer: Buyer, willing: Services) -> None:
+    declined = {"code": "PAYMENT_DECLINED", "message": "Recusado.", "field": "card"}
+    willing.on("payments", "createPayment", created({"id": PAYMENT}, [declined]))
+    given = wanted(method="CARD", card={"paymentMethodId": "pm_card_chargeDeclined"})
+    payload = await pay(buyer, given)
+    assert payload["payment"] == {"id": PAYMENT}
+    assert [(error["code"], error["field"]) for error in payload["errors"]] == [("PAYMENT_DECLINED", "card")]
+    await pay(buyer, given)
+    assert len(willing.variables("payments", "createPayment")) == 2
+    assert willing.variables("payments", "createPayment")[0]["input"]["card"] == {
+        "paymentMethodId": "pm_card_chargeDeclined"
+    }
+
+
+@pytest.mark.parametrize("away", ["ticketing", "concessions", "payments"])
+async def test_when_a_service_is_away_nothing_is_charged(buyer: Buyer, willing: Services, away: str) -> None:
+    willing.answers[away].clear()
+    payload = await pay(buyer, wanted(concessions=[{"productId": global_id("Product"), "quantity": 1}]))
+    assert payload["payment"] is None
+    assert [error["code"] for error in payload["errors"]] == ["SERVICE_UNAVAILABLE"]
+    if away != "payments":
+        assert willing.variables("payments", "createPayment") == []
+
+
+async def test_an_age_that_cannot_be_asked_is_left_to_concessions_as_unknown(buyer: Buyer, willing: Services) -> None:
+    willing.answers["customers"].clear()
+    payload = await pay(buyer, wanted(concessions=[{"productId": global_id("Product"), "quantity": 1}]))
+    assert payload["payment"] == {"id": PAYMENT}
+    assert willing.variables("concessions", "placeConcessionOrder")[0]["input"]["birthDate"] is None
+
+
+async def test_tickets_can_be_paid_while_concessions_are_away(buyer: Buyer, willing: Services) -> None:
+    willing.answers["concessions"].clear()
+    assert (await pay(buyer, wanted()))["payment"] == {"id": PAYMENT}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(401, json={"errors": [{"message": "no token"}]}),
+        httpx.Response(
+            200, json={"data": None, "errors": [{"message": "x", "extensions": {"code": "BAD_USER_INPUT"}}]}
+        ),
+    ],
+)
+async def test_a_refusal_that_no_customer_caused_is_a_fault_of_ours(
+    buyer: Buyer, willing: Services, answer: httpx.Response
+) -> None:
+    willing.on("ticketing", "beginCheckout", answer)
+    payload = await pay(buyer, wanted())
+    assert [error["code"] for error in payload["errors"]] == ["SERVICE_UNAVAILABLE"]
+    assert len(willing.asked) == 1  # asking again would not help
+
+
+async def test_without_a_record_of_keys_nothing_is_begun(make_buyer: Callable[..., Buyer], willing: Services) -> None:
+    payload = await pay(make_buyer(table="nowhere"), wanted())
+    assert [error["code"] for error in payload["errors"]] == ["SERVICE_UNAVAILABLE"]
+    assert willing.asked == []
+
+
+async def test_nobody_in_particular_cannot_pay(make_buyer: Callable[..., Buyer], willing: Services) -> None:
+    payload = await pay(make_buyer(customer_id=None), wanted())
+    assert [error["code"] for error in payload["errors"]] == ["UNAUTHENTICATED"]
+    assert willing.asked == []
+
+
+PRODUCT = global_id("Product")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"reservationId": "garbage"}, "NOT_FOUND", "reservationId"),
+        ({"reservationId": PRODUCT}, "NOT_FOUND", "reservationId"),
+        ({"idempotencyKey": ""}, "INVALID_INPUT", "idempotencyKey"),
+        ({"method": "CARD"}, "INVALID_INPUT", "card"),
+        ({"method": "PIX", "card": {"paymentMethodId": "pm_card_visa"}}, "INVALID_INPUT", "card"),
+        ({"method": "CARD", "card": {"paymentMethodId": ""}}, "INVALID_INPUT", "card"),
+        ({"concessions": [{"productId": "x", "quantity": 1}]}, "NOT_FOUND", "concessions.0.productId"),
+        ({"concessions": [{"productId": PRODUCT, "quantity": 0}]}, "INVALID_INPUT", "concessions.0.quantity"),
+        ({"concessions": [{"productId": PRODUCT, "quantity": 11}] * 2}, "INVALID_INPUT", "concessions.1.quantity"),
+        ({"concessions": [{"productId": PRODUCT, "quantity": 1}] * 21}, "INVALID_INPUT", "concessions"),
+    ],
+)
+async def test_bad_input_is_told_by_its_field_before_anybody_is_asked(
+    buyer: Buyer, willing: Services, change: dict[str, Any], code: str, field: str
+) -> None:
+    payload = await pay(buyer, wanted(**change))
+    assert [(error["code"], error["field"]) for error in payload["errors"]] == [(code, field)]
+    assert willing.asked == []

@@ -1,0 +1,102 @@
+"""Generated operations are answered as graphql-core answers them over one monolith of the same data.
+
+`FEDERATION_EXAMPLES` sets how many are generated (for a soak run).
+"""
+
+import asyncio
+import os
+from typing import Any
+
+import msgspec
+import pytest
+from graphql import parse, validate
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from gateway.federation import EngineSettings, GraphQLRequest, Limits
+from tests.gateway.federation import shop
+from tests.gateway.federation.operations import Generated, operations
+from tests.gateway.federation.simulator import Simulation
+
+EXAMPLES = int(os.environ.get("FEDERATION_EXAMPLES", "450"))
+GENEROUS = EngineSettings(limits=Limits(aliases=1_000, directives=1_000, errors=100_000), mask_errors=False)
+LITERALS = {
+    "Book.price(currency)": ['"USD"', '"BRL"', "$usd", "null"],
+    "Toy.price(currency)": ['"USD"', "$usd"],
+    "Product.price(currency)": ['"USD"', "$usd"],
+    "User.reviews(first)": ["1", "3", "$n"],
+    "Query.book(id)": ['"p0"', '"p4"'],
+}
+SIMULATION = Simulation(shop.SDL, shop.make_store())
+SCHEMA = SIMULATION.engine().api_schema
+
+# Fields that may fail: never one that is a key or a requirement, so that only this field is affected.
+BREAKABLE = [
+    ("Book", "title"),
+    ("Book", "pages"),
+    ("Book", "inStock"),
+    ("Book", "reviews"),
+    ("Toy", "minAge"),
+    ("Toy", "similar"),
+    ("Review", "stars"),
+    ("Review", "body"),
+    ("Review", "author"),
+    ("User", "email"),
+    ("User", "friends"),
+    ("User", "matrix"),
+]
+
+
+ENGINE = SIMULATION.engine(GENEROUS)
+
+
+def run(store: dict[str, Any], generated: Generated) -> tuple[Any, Any]:
+    SIMULATION.store = store
+    engine, simulation = ENGINE, SIMULATION
+    body = asyncio.run(engine.execute(GraphQLRequest(query=generated.query, variables=generated.variables)))
+    expected = simulation.monolith(SCHEMA, generated.query, generated.variables)
+    return msgspec.json.decode(body), expected.formatted
+
+
+def check(store: dict[str, Any], generated: Generated) -> None:
+    answered, expected = run(store, generated)
+    assert msgspec.json.encode(answered["data"]) == msgspec.json.encode(expected["data"]), generated.query
+    paths = {tuple(error["path"]) for error in answered.get("errors", [])}
+    assert paths == {tuple(error["path"]) for error in expected.get("errors", [])}, generated.query
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(operations(SCHEMA, LITERALS))
+def test_generated_operations_answer_like_the_monolith(generated: Generated) -> None:
+    assume(not validate(SCHEMA, parse(generated.query)))
+    check(shop.make_store(), generated)
+
+
+@settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    operations(SCHEMA, LITERALS),
+    st.lists(st.tuples(st.sampled_from(BREAKABLE), st.booleans(), st.integers(0, 5)), max_size=3),
+)
+def test_errors_and_nulls_of_subgraphs_propagate_like_the_monolith(
+    generated: Generated, broken: list[tuple[tuple[str, str], bool, int]]
+) -> None:
+    assume(not validate(SCHEMA, parse(generated.query)))
+    store = shop.make_store()
+    for (type_name, field), as_null, which in broken:
+        objects = [entry for entry in store["objects"] if entry["__typename"] == type_name]
+        objects[which % len(objects)][field] = None if as_null else ValueError("broken")
+    check(store, generated)
+
+
+# Operations that once answered wrongly.
+FOUND = [
+    "{ products { ... on Book { __typename } kind: __typename __typename } }",
+    "{ node { id ... on Review { stars } } }",
+    "{ products { ... on Toy { box { id: size } } box { __typename } } }",
+    "{ products { similar { id } ... on Book { similar { id title } } } }",
+]
+
+
+@pytest.mark.parametrize("query", FOUND)
+def test_found_operations_stay_right(query: str) -> None:
+    check(shop.make_store(), Generated(query))

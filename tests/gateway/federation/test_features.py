@@ -1,0 +1,58 @@
+"""Each feature of Federation: the plan as text (in `plans/`), and the answer as the monolith gives it.
+
+`UPDATE_PLANS=1` writes the plan files anew; review them as a diff.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.federation import GraphQLRequest
+from tests.gateway.federation.features import FEATURES, Feature
+
+PLANS = Path(__file__).parent / "plans"
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+async def test_plan_and_answer(feature: Feature) -> None:
+    simulation = feature.simulation()
+    engine = simulation.engine()
+
+    plan = engine.plan(feature.query, variables=feature.variables)
+    body = await engine.execute(GraphQLRequest(query=feature.query, variables=feature.variables))
+
+    path = PLANS / f"{feature.name}.txt"
+    if os.environ.get("UPDATE_PLANS"):
+        PLANS.mkdir(exist_ok=True)
+        path.write_text(f"{plan}\n")
+    assert f"{plan}\n" == path.read_text()
+    assert (plan.fetches, plan.rounds) == (feature.fetches, feature.rounds)
+    assert len(simulation.requests) == feature.fetches
+    expected = simulation.monolith(engine.api_schema, feature.query, feature.variables).formatted
+    assert msgspec.json.decode(body) == expected
+
+
+def test_equal_operations_have_equal_plans() -> None:
+    """Plans are values."""
+    first, second = (FEATURES[0].simulation().engine().plan(FEATURES[0].query) for _ in range(2))
+    assert first == second
+    assert first != FEATURES[0].simulation().engine().plan("{ users { name } }")
+
+
+async def test_equal_representations_are_sent_once() -> None:
+    simulation = FEATURES[0].simulation()
+    await simulation.engine().execute(GraphQLRequest(query="{ users { email } }"))
+    sent = msgspec.json.decode(simulation.requests[1].variables)["representations"]
+    assert sent == [{"__typename": "User", "id": "1"}, {"__typename": "User", "id": "2"}]
+
+
+def test_a_progressive_override_follows_its_label() -> None:
+    """`percent(10)` is off unless the operator of the engine turns it on."""
+    from gateway.federation import EngineSettings
+
+    feature = next(feature for feature in FEATURES if feature.name == "override")
+    engine = feature.simulation().engine(EngineSettings(override_labels=frozenset({"percent(10)"})))
+    assert engine.plan("{ user { name } }").fetches == 2
+    assert feature.simulation().engine().plan("{ user { name } }").fetches == 1

@@ -1,0 +1,397 @@
+"""The HTTP and WebSocket transports against real servers that misbehave."""
+
+import asyncio
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from gateway.federation import (
+    HttpLimits,
+    HttpTransport,
+    SubgraphFailure,
+    SubgraphMalformed,
+    SubgraphRequest,
+    SubgraphStatus,
+    SubgraphTimeout,
+    SubgraphUnavailable,
+    SupergraphError,
+)
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
+ANSWER = b'{"data":{"a":1}}'
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(ANSWER) + ANSWER
+
+
+def request(kind: str = "query", timeout: float = 2.0, **more: object) -> SubgraphRequest:
+    body = b'{"query":"{a}","variables":{}}'
+    return SubgraphRequest(service="s", body=body, query="{a}", variables=b"{}", kind=kind, timeout=timeout, **more)  # type: ignore[arg-type]
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+    )
+    await reader.readexactly(length)
+    return head
+
+
+@asynccontextmanager
+async def server(handler: Handler, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """A server whose handler is called once for each connection, with the connection's number."""
+    count = 0
+    writers: list[asyncio.StreamWriter] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        writers.append(writer)
+        try:
+            await handler(reader, writer, count)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
+    port = listening.sockets[0].getsockname()[1]
+    try:
+        yield f"http{'s' if context else ''}://127.0.0.1:{port}/graphql"
+    finally:
+        for writer in writers:
+            writer.close()
+        listening.close()
+
+
+def saying(*chunks: bytes, pause: float = 0.0, stay: float = 0.0) -> Handler:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await read_request(reader)
+        for chunk in chunks:
+            writer.write(chunk)
+            await writer.drain()
+            await asyncio.sleep(pause)
+        await asyncio.sleep(stay)
+
+    return handler
+
+
+async def ask(handler: Handler, limits: HttpLimits | None = None, **more: object) -> bytes:
+    async with server(handler) as url:
+        transport = HttpTransport(url, limits=limits)
+        try:
+            return await transport.execute(request(**more))  # type: ignore[arg-type]
+        finally:
+            await transport.close()
+
+
+async def test_an_answer_may_come_in_any_framing() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n%s\r\nb\r\n%s\r\n0\r\n\r\n" % (
+        ANSWER[:5],
+        ANSWER[5:],
+    )
+    until_close = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + ANSWER
+    informed = b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK
+    for raw in (OK, chunked, until_close, informed):
+        assert await ask(saying(raw)) == ANSWER
+        assert await ask(saying(*[raw[n : n + 7] for n in range(0, len(raw), 7)])) == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("handler", "failure"),
+    [
+        (saying(), SubgraphUnavailable),
+        (saying(OK[:30]), SubgraphUnavailable),
+        (saying(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"), SubgraphUnavailable),
+        (saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"), SubgraphUnavailable),
+        (saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), SubgraphMalformed),
+        (saying(b"SSH-2.0-OpenSSH_9.6\r\n"), SubgraphMalformed),
+        (saying(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"), SubgraphMalformed),
+        (saying(b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n"), SubgraphMalformed),
+        (saying(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"), SubgraphMalformed),
+        (saying(b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"), SubgraphStatus),
+        (
+            saying(b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.test/\r\nContent-Length: 0\r\n\r\n"),
+            SubgraphStatus,
+        ),
+    ],
+)
+async def test_what_is_no_answer_is_a_failure(handler: Handler, failure: type[SubgraphFailure]) -> None:
+    with pytest.raises(failure):
+        await ask(handler)
+
+
+@pytest.mark.parametrize(
+    "handler", [saying(stay=5), saying(OK[:20], stay=5), saying(*[OK[n : n + 1] for n in range(50)], pause=0.1)]
+)
+async def test_stalling_and_trickling_servers_cost_the_time_allowed(handler: Handler) -> None:
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(SubgraphTimeout):
+        await ask(handler, timeout=0.2)
+    assert asyncio.get_running_loop().time() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n" + b"x" * 100_000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100_000,
+    ],
+)
+async def test_an_answer_has_a_largest_size(raw: bytes) -> None:
+    with pytest.raises(SubgraphMalformed):
+        await ask(saying(raw, stay=1), limits=HttpLimits(response_bytes=50_000))
+
+
+async def test_connections_are_kept_and_used_again() -> None:
+    numbers = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        while True:
+            await read_request(reader)
+            numbers.append(number)
+            writer.write(OK)
+
+    async with server(handler) as url:
+        transport = HttpTransport(url)
+        for _ in range(3):
+            await transport.execute(request())
+        await transport.close()
+    assert numbers == [1, 1, 1]
+
+
+async def test_a_query_moves_to_a_fresh_connection_when_the_pooled_one_was_just_closed() -> None:
+    """A mutation does not: nobody knows whether the server has seen it."""
+    seen = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await read_request(reader)
+        seen.append(number)
+        writer.write(OK)
+        if number == 1:
+            # The second request on the first connection is read and then dropped.
+            await read_request(reader)
+            return
+        await reader.read()
+
+    for kind, succeeds in (("query", True), ("mutation", False)):
+        seen.clear()
+        async with server(handler) as url:
+            transport = HttpTransport(url)
+            await transport.execute(request())
+            if succeeds:
+                assert await transport.execute(request(kind)) == ANSWER
+                assert seen == [1, 2]
+            else:
+                with pytest.raises(SubgraphUnavailable):
+                    await transport.execute(request(kind))
+                assert seen == [1]
+            await transport.close()
+
+
+async def test_bytes_that_nobody_asked_for_are_no_answer() -> None:
+    """A server that answers twice must not answer the next request with the second."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await read_request(reader)
+        writer.write(OK)
+        if number == 1:
+            writer.write(OK.replace(b'"a":1', b'"a":2'))
+        await asyncio.sleep(0.2)
+
+    async with server(handler) as url:
+        transport = HttpTransport(url)
+        for _ in range(2):
+            assert await transport.execute(request()) == ANSWER
+            await asyncio.sleep(0.05)
+        await transport.close()
+
+
+async def test_cancelling_closes_the_connection() -> None:
+    gone = asyncio.Event()
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await read_request(reader)
+        try:
+            if not await reader.read():
+                gone.set()
+        except ConnectionError:
+            gone.set()
+
+    async with server(handler) as url:
+        transport = HttpTransport(url)
+        call = asyncio.ensure_future(transport.execute(request()))
+        await asyncio.sleep(0.05)
+        call.cancel()
+        await asyncio.wait_for(gone.wait(), 2)
+        assert transport._open == 0
+
+
+async def test_no_more_connections_than_allowed_are_open_at_once() -> None:
+    now = most = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        nonlocal now, most
+        while True:
+            await read_request(reader)
+            now += 1
+            most = max(most, now)
+            await asyncio.sleep(0.01)
+            now -= 1
+            writer.write(OK)
+
+    async with server(handler) as url:
+        transport = HttpTransport(url, limits=HttpLimits(connections=3))
+        answers = await asyncio.gather(*(transport.execute(request()) for _ in range(20)))
+        await transport.close()
+    assert answers == [ANSWER] * 20
+    assert most == 3
+
+
+async def test_headers_are_sent_and_cannot_smuggle() -> None:
+    heads = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        heads.append(await read_request(reader))
+        writer.write(OK)
+
+    async with server(handler) as url:
+        transport = HttpTransport(url, headers_for=lambda req: {"X-Who": str(req.identity), "Content-Length": "1"})
+        await transport.execute(request(identity="ana"))
+        with pytest.raises(SubgraphMalformed):
+            await transport.execute(request(identity="ana\r\nX-Role: admin"))
+        await transport.close()
+    assert b"X-Who: ana\r\n" in heads[0]
+    assert heads[0].lower().count(b"content-length") == 1
+
+
+async def test_nobody_listening_is_unavailable_and_odd_urls_are_refused() -> None:
+    async with server(saying(OK)) as url:
+        pass
+    with pytest.raises(SubgraphUnavailable):
+        await HttpTransport(url).execute(request())
+    with pytest.raises(SupergraphError):
+        HttpTransport("ftp://127.0.0.1/")
+
+
+async def test_unix_sockets_are_spoken_to(tmp_path: Path) -> None:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await saying(OK)(reader, writer, 1)
+        writer.close()
+
+    listening = await asyncio.start_unix_server(connected, tmp_path / "s.sock")
+    transport = HttpTransport("http+unix://" + str(tmp_path / "s.sock").replace("/", "%2F") + "/graphql")
+    assert await transport.execute(request()) == ANSWER
+    await transport.close()
+    listening.close()
+
+
+async def test_tls_is_verified(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -addext subjectAltName=IP:127.0.0.1"
+    make += f" -keyout {key} -out {certificate}"
+    await asyncio.to_thread(subprocess.run, make.split(), check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    async with server(saying(OK), context) as url:
+        trusting = HttpTransport(url, ssl_context=ssl.create_default_context(cafile=str(certificate)))
+        assert await trusting.execute(request()) == ANSWER
+        await trusting.close()
+        with pytest.raises(SubgraphUnavailable):
+            await HttpTransport(url).execute(request())
+
+
+# -- subscriptions -----------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def subscription_server(events: int, broken: str = "") -> AsyncIterator[tuple[str, list[str]]]:
+    log: list[str] = []
+
+    async def handler(socket: ServerConnection) -> None:
+        log.append("connected")
+        async for raw in socket:
+            message = msgspec.json.decode(raw)
+            if message["type"] == "connection_init":
+                if broken == "no ack":
+                    await socket.close()
+                    return
+                await socket.send('{"type":"connection_ack"}')
+            elif message["type"] == "subscribe":
+                log.append(message["payload"]["query"])
+                name = message["id"]
+                for number in range(events):
+                    payload = {"id": name, "type": "next", "payload": {"data": {"n": number}}}
+                    await socket.send(msgspec.json.encode(payload).decode())
+                if broken == "drop":
+                    await socket.close()
+                    return
+                if broken == "error":
+                    await socket.send(f'{{"id":"{name}","type":"error","payload":[{{"message":"no"}}]}}')
+                elif broken != "stay":
+                    await socket.send(f'{{"id":"{name}","type":"complete"}}')
+            elif message["type"] == "complete":
+                log.append("completed")
+
+    async with serve(handler, "127.0.0.1", 0, subprotocols=["graphql-transport-ws"]) as listening:  # type: ignore[list-item]
+        port = next(iter(listening.sockets)).getsockname()[1]
+        yield f"http://127.0.0.1:{port}/graphql", log
+
+
+async def collect(url: str, limits: HttpLimits | None = None) -> list[object]:
+    transport = HttpTransport(url, limits=limits)
+    try:
+        return [msgspec.json.decode(event) async for event in transport.subscribe(request("subscription"))]
+    finally:
+        await transport.close()
+
+
+async def test_a_subscription_brings_its_events_and_ends() -> None:
+    async with subscription_server(3) as (url, _):
+        assert await collect(url) == [{"data": {"n": number}} for number in range(3)]
+    async with subscription_server(0, broken="error") as (url, _):
+        assert await collect(url) == [{"data": None, "errors": [{"message": "no"}]}]
+
+
+async def test_subscriptions_of_one_identity_share_a_connection() -> None:
+    async with subscription_server(1, broken="stay") as (url, log):
+        transport = HttpTransport(url)
+        streams = [transport.subscribe(request("subscription", identity=who)) for who in ("ana", "ana", "bia")]
+        for stream in streams:
+            assert await anext(stream)
+        assert log.count("connected") == 2
+        await streams[0].aclose()  # type: ignore[attr-defined]
+        await asyncio.sleep(0.05)
+        assert log.count("completed") == 1
+        await transport.close()
+        for stream in streams[1:]:
+            with pytest.raises(SubgraphUnavailable):
+                await anext(stream)
+
+
+@pytest.mark.parametrize("broken", ["drop", "no ack"])
+async def test_a_connection_that_breaks_ends_the_subscription(broken: str) -> None:
+    async with subscription_server(1, broken=broken) as (url, _):
+        with pytest.raises(SubgraphUnavailable):
+            await asyncio.wait_for(collect(url), 5)
+
+
+async def take_slowly(stream: AsyncIterator[bytes], events: int) -> None:
+    for _ in range(events):
+        await anext(stream)
+        await asyncio.sleep(0.3)
+
+
+async def test_a_slow_consumer_is_dropped() -> None:
+    async with subscription_server(500, broken="stay") as (url, _):
+        transport = HttpTransport(url, limits=HttpLimits(queued_events=10))
+        stream = transport.subscribe(request("subscription"))
+        with pytest.raises(SubgraphTimeout):
+            await take_slowly(stream, 20)
+        await transport.close()

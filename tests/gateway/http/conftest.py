@@ -1,0 +1,98 @@
+"""One subgraph in process, behind the door, behind a real server."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from gateway.federation import Engine, InProcessTransport, SubgraphRequest
+from gateway.http import Caller, DoorLimits, GraphQLDoor, NotAuthenticated
+from tests.gateway.serving import serve
+
+SUPERGRAPH = """
+schema @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) {
+  query: Query mutation: Mutation subscription: Subscription
+}
+enum join__Graph { A @join__graph(name: "a", url: "http://a.test/") }
+type Query @join__type(graph: A) { greeting(name: String, times: Int): String who: String language: String }
+type Mutation @join__type(graph: A) { touch: Int }
+type Subscription @join__type(graph: A) { ticks(last: Int!): Int forever: Int }
+"""
+LIMITS = DoorLimits(
+    body_bytes=2_000,
+    body_seconds=0.5,
+    request_seconds=2.0,
+    streams=3,
+    keep_alive_seconds=0.1,
+    init_seconds=0.3,
+    message_bytes=1_000,
+    operations_per_socket=2,
+)
+
+
+@dataclass
+class Behind:
+    """What reached the subgraph, and which of its streams were ended."""
+
+    requests: list[SubgraphRequest] = field(default_factory=list)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def answer(self, request: SubgraphRequest) -> dict[str, Any]:
+        self.requests.append(request)
+        given = msgspec.json.decode(request.variables or b"{}")
+        values = {
+            "greeting": f"Olá, {given.get('name') or 'mundo'}",
+            "who": request.identity,
+            "language": request.headers.get("Accept-Language"),
+            "touch": 1,
+        }
+        return {"data": {name: value for name, value in values.items() if name in request.query}}
+
+    async def events(self, request: SubgraphRequest) -> AsyncIterator[dict[str, Any]]:
+        self.requests.append(request)
+        if "ticks" in request.query:
+            for number in range(2):
+                yield {"data": {"ticks": number + 1}}
+            return
+        try:
+            yield {"data": {"forever": 1}}
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+
+
+async def authenticate(authorization: str | None) -> Caller:
+    """`Bearer ana` is Ana; `Bearer brief` is somebody for half a second; anything else is refused."""
+    match authorization:
+        case None:
+            return Caller()
+        case "Bearer ana":
+            return Caller("ana", time.time() + 60)
+        case "Bearer brief":
+            return Caller("brief", time.time() + 0.5)
+        case "Bearer later":
+            raise NotAuthenticated("Tokens cannot be verified at the moment.", status=503)
+    raise NotAuthenticated("The access token is not valid.")
+
+
+@pytest.fixture
+def behind() -> Behind:
+    return Behind()
+
+
+@pytest.fixture
+async def address(behind: Behind) -> AsyncIterator[str]:
+    engine = Engine(SUPERGRAPH, transports={"a": InProcessTransport(behind.answer, behind.events)})
+    async with serve(GraphQLDoor(engine, authenticate, limits=LIMITS), lifespan="off") as at:
+        yield at
+
+
+@pytest.fixture
+async def client(address: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=5) as http:
+        yield http

@@ -1,0 +1,149 @@
+"""Processes: told when they die, and all ended whatever happens, even to the one that commands."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infra.local.faults import LocalFault, NotReadyInTime, PortTaken, ProcessDied
+from infra.local.supervisor import Supervisor, check_ports
+
+Gone = Callable[[int, float], bool]
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
+SLEEP = ["/bin/sleep", "60"]
+
+
+async def test_a_module_runs_with_exactly_its_environment(tmp_path: Path) -> None:
+    async with Supervisor(tmp_path) as supervisor:
+        await supervisor.preload(["json", "decimal"])
+        environment = {**ENVIRONMENT, "GREETING": "olá"}
+        process = await supervisor.run_module("env", "tests_env", [], environment, lasting=False)
+        with pytest.raises(ProcessDied, match=r"env ended with status 1 .*tests_env"):
+            await supervisor.finish(process, 10)
+        process = await supervisor.run_module("platform", "platform", [], environment, lasting=False)
+        await supervisor.finish(process, 10)
+    assert "Linux" in (tmp_path / "platform.log").read_text() or sys.platform != "linux"
+
+
+async def test_nothing_runs_after_the_block_not_even_grandchildren(tmp_path: Path, gone: Gone) -> None:
+    async with Supervisor(tmp_path) as supervisor:
+        script = "sleep 60 & echo $! ; wait"
+        shell = await supervisor.execute("shell", ["/bin/sh", "-c", script], ENVIRONMENT, rank=1)
+        stubborn = await supervisor.execute(
+            "stubborn", ["/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.2; done"], ENVIRONMENT, rank=2
+        )
+        await supervisor.ready(shell, lambda: (tmp_path / "shell.log").read_text().strip(), 5)
+        await supervisor.ready(stubborn, lambda: (tmp_path / "stubborn.log").read_text().strip(), 5)
+        grandchild = int((tmp_path / "shell.log").read_text())
+    for pid in (shell.pid, grandchild, stubborn.pid):
+        assert gone(pid, 2)
+
+
+async def test_a_fault_inside_ends_every_process(tmp_path: Path, gone: Gone) -> None:
+    pids: list[int] = []
+
+    async def fail_half_way() -> None:
+        async with Supervisor(tmp_path) as supervisor:
+            pids.append((await supervisor.execute("sleeper", SLEEP, ENVIRONMENT, rank=1)).pid)
+            raise LocalFault("half-way")
+
+    with pytest.raises(LocalFault, match="half-way"):
+        await fail_half_way()
+    assert gone(pids[0], 2)
+
+
+async def test_the_highest_rank_ends_first(tmp_path: Path) -> None:
+    script = "trap 'date +%s%N; exit 0' TERM; echo up >&2; while :; do sleep 0.05; done"
+    async with Supervisor(tmp_path) as supervisor:
+        for rank in (1, 3, 2):
+            process = await supervisor.execute(f"rank{rank}", ["/bin/sh", "-c", script], ENVIRONMENT, rank=rank)
+            await supervisor.ready(process, lambda log=process.log: "up" in log.read_text(), 5)
+    moments = [int((tmp_path / f"rank{rank}.log").read_text().split()[-1]) for rank in (3, 2, 1)]
+    assert moments == sorted(moments)
+
+
+async def test_a_death_is_told_in_one_sentence_with_its_last_words(tmp_path: Path) -> None:
+    async with Supervisor(tmp_path) as supervisor:
+        script = "echo starting; echo 'the cable is out'; exit 7"
+        await supervisor.execute("modem", ["/bin/sh", "-c", script], ENVIRONMENT, rank=1)
+        death = await asyncio.wait_for(asyncio.shield(supervisor.death), 5)
+    assert str(death).startswith('modem ended with status 7 ("the cable is out");')
+
+
+async def test_an_expected_end_is_no_death(tmp_path: Path) -> None:
+    async with Supervisor(tmp_path) as supervisor:
+        await supervisor.execute("one", SLEEP, ENVIRONMENT, rank=1)
+        two = await supervisor.execute("two", SLEEP, ENVIRONMENT, rank=1)
+        await supervisor.end("one")
+        assert not supervisor.death.done()
+        assert not two.ended.done()
+        again = await supervisor.execute("one", SLEEP, ENVIRONMENT, rank=1)
+        assert not again.ended.done()
+        with pytest.raises(LocalFault, match="runs already"):
+            await supervisor.execute("one", SLEEP, ENVIRONMENT, rank=1)
+
+
+async def test_waiting_for_readiness_has_an_end(tmp_path: Path) -> None:
+    async with Supervisor(tmp_path) as supervisor:
+        slow = await supervisor.execute("slow", SLEEP, ENVIRONMENT, rank=1)
+        with pytest.raises(NotReadyInTime, match="slow was not ready within 0 s"):
+            await supervisor.ready(slow, lambda: False, 0.1)
+        short = await supervisor.execute("short", ["/bin/false"], ENVIRONMENT, rank=1)
+        with pytest.raises(ProcessDied, match="short ended with status 1"):
+            await supervisor.ready(short, lambda: False, 5)
+
+
+def test_the_processes_end_when_their_commander_is_killed(tmp_path: Path, gone: Gone) -> None:
+    commander = subprocess.Popen(
+        [sys.executable, "-c", _COMMANDER, str(tmp_path)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert commander.stdout is not None
+    with commander.stdout as lines:
+        pid = int(lines.readline())
+        commander.send_signal(signal.SIGKILL)
+        commander.wait()
+    assert gone(pid, 10)
+
+
+_COMMANDER = """
+import asyncio, os, pathlib, sys
+from infra.local.supervisor import Supervisor
+
+async def main():
+    async with Supervisor(pathlib.Path(sys.argv[1])) as supervisor:
+        process = await supervisor.execute("sleeper", ["/bin/sleep", "60"], {"PATH": os.environ["PATH"]}, rank=1)
+        print(process.pid, flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_the_end_of_the_launcher_is_a_death_and_leaves_nothing(tmp_path: Path, gone: Gone) -> None:
+    async with Supervisor(tmp_path) as supervisor:
+        process = await supervisor.execute("sleeper", SLEEP, ENVIRONMENT, rank=1)
+        supervisor._launcher.kill()
+        death = await asyncio.wait_for(asyncio.shield(supervisor.death), 5)
+        assert "launcher" in str(death)
+    assert gone(process.pid, 2)
+
+
+def test_a_taken_port_is_named_in_one_sentence() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        with pytest.raises(PortTaken, match=rf"Port {port}, meant for the gateway, .*--port\.$"):
+            check_ports({"the gateway": port})
+    check_ports({"the gateway": port})
+
+
+def test_a_port_beyond_the_last_is_refused() -> None:
+    with pytest.raises(PortTaken, match="no port 70000"):
+        check_ports({"postgres": 70_000})

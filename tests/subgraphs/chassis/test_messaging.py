@@ -1,0 +1,217 @@
+"""Events go out with the change they tell of, and are taken in once."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subgraphs.chassis import events, inbox, outbox
+from subgraphs.chassis.aws import Aws
+from subgraphs.chassis.consumer import EventConsumer
+from subgraphs.chassis.database import Database
+from subgraphs.chassis.events import DomainEvent, new_event
+from subgraphs.chassis.relay import Relay
+
+
+@pytest.fixture
+def topic(aws: Aws) -> tuple[str, str]:
+    """A topic with a queue behind it that gets `thing.made` only: (topic ARN, queue URL)."""
+    name = f"chassis-{secrets.token_hex(4)}"
+    sns, sqs = aws.client("sns"), aws.client("sqs")
+    dead = sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
+    dead_arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": "2"})
+    queue = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "1", "RedrivePolicy": redrive})[
+        "QueueUrl"
+    ]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic: str = sns.create_topic(Name=name)["TopicArn"]
+    sns.subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=queue_arn,
+        Attributes={"RawMessageDelivery": "true", "FilterPolicy": json.dumps({"type": ["thing.made"]})},
+    )
+    return topic, queue
+
+
+def made(name: str, **values: Any) -> DomainEvent:
+    return new_event("thing.made", source="toy", subject=uuid4(), data={"name": name}, **values)
+
+
+async def waiting(database: Database) -> int:
+    async with database.connect() as connection:
+        return (await connection.execute(sa.text("SELECT count(*) FROM outbox"))).scalar_one()
+
+
+async def things(database: Database) -> list[str]:
+    async with database.connect() as connection:
+        return list((await connection.execute(sa.text("SELECT name FROM things ORDER BY name"))).scalars())
+
+
+async def make_thing(connection: AsyncConnection, event: DomainEvent) -> None:
+    await connection.execute(sa.text("INSERT INTO things VALUES (:name)"), {"name": event.data["name"]})
+
+
+def receive(aws: Aws, queue: str) -> list[dict[str, Any]]:
+    return (
+        aws.client("sqs")
+        .receive_message(  # type: ignore[no-any-return]
+            QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1
+        )
+        .get("Messages", [])
+    )
+
+
+async def test_an_event_that_was_rolled_back_is_never_published(toy_database: Database) -> None:
+    async def write_and_fail() -> None:
+        async with toy_database.transaction() as connection:
+            await outbox.append(connection, made("x"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await write_and_fail()
+    assert await waiting(toy_database) == 0
+    assert not toy_database.events_committed.is_set()
+
+
+# A commit wakes the relay: the event is at the topic's subscriber in well under a poll's interval.
+async def test_a_committed_event_is_published_at_once_and_forgotten(
+    toy_database: Database, aws: Aws, topic: tuple[str, str]
+) -> None:
+    stopping = asyncio.Event()
+    relay = asyncio.create_task(Relay(toy_database, aws, topic[0]).run(stopping))
+    await asyncio.sleep(0.2)
+    event = made("first")
+    started = time.monotonic()
+    async with toy_database.transaction() as connection:
+        await outbox.append(connection, event, new_event("thing.ignored", source="toy", subject="x", data={}))
+    while await waiting(toy_database):
+        assert time.monotonic() - started < 5
+        await asyncio.sleep(0.01)
+    took = time.monotonic() - started
+    messages = await asyncio.to_thread(receive, aws, topic[1])
+    assert [events.decode(message["Body"]) for message in messages] == [event]
+    assert took < 0.8  # a poll would have taken up to a second; the machine may be busy
+    stopping.set()
+    await asyncio.wait_for(relay, 2)
+
+
+async def test_two_relays_never_take_the_same_event(toy_database: Database, aws: Aws, topic: tuple[str, str]) -> None:
+    async with toy_database.transaction() as connection:
+        await outbox.append(connection, *(made(str(number)) for number in range(25)))
+    relays = [Relay(toy_database, aws, topic[0]) for _ in range(3)]
+    outcomes = await asyncio.gather(*(relay.publish_batch() for relay in relays))
+    assert sum(published for published, _ in outcomes) == 25
+    assert await waiting(toy_database) == 0
+    received: list[str] = []
+    for _ in range(10):
+        received += [json.loads(message["Body"])["data"]["name"] for message in receive(aws, topic[1])]
+        if len(received) >= 25:
+            break
+    assert sorted(received, key=int) == [str(number) for number in range(25)]
+
+
+# SNS being down costs a growing pause, not the event and not the relay.
+async def test_an_event_survives_a_topic_that_does_not_answer(
+    toy_database: Database, aws: Aws, topic: tuple[str, str], settings: Callable[..., Any]
+) -> None:
+    async with toy_database.transaction() as connection:
+        await outbox.append(connection, made("patient"))
+    nowhere = Aws(settings(aws_endpoint_url="http://127.0.0.1:9"))
+    with pytest.raises(Exception, match="Could not connect"):
+        await Relay(toy_database, nowhere, topic[0]).publish_batch()
+    assert await waiting(toy_database) == 1
+    relay = Relay(toy_database, aws, topic[0])
+    assert await relay.publish_batch() == (0, 0)  # not due yet
+    await asyncio.sleep(0.4)
+    assert await relay.publish_batch() == (1, 0)
+
+
+async def test_a_lease_that_ran_out_is_taken_again(toy_database: Database) -> None:
+    async with toy_database.transaction() as connection:
+        await outbox.append(connection, made("x"))
+    async with toy_database.transaction() as connection:
+        assert len(await outbox.claim(connection, 10)) == 1
+    async with toy_database.transaction() as connection:
+        assert await outbox.claim(connection, 10) == []
+        await connection.execute(sa.text("UPDATE outbox SET available_at = now() - interval '1 second'"))
+    async with toy_database.transaction() as connection:
+        assert [row["attempts"] for row in await outbox.claim(connection, 10)] == [2]
+
+
+async def test_a_repeated_event_is_handled_once(toy_database: Database, aws: Aws, topic: tuple[str, str]) -> None:
+    consumer = EventConsumer(topic[1], toy_database, make_thing, aws=aws)
+    for event in [made("once")] * 3 + [made("other")]:
+        aws.client("sqs").send_message(QueueUrl=topic[1], MessageBody=events.encode(event))
+    handled = 0
+    while handled < 4:
+        handled += await consumer.consume_batch()
+    assert await things(toy_database) == ["once", "other"]
+    assert await consumer.consume_batch() == 0
+
+
+async def test_two_deliveries_at_the_same_moment_are_one(toy_database: Database, aws: Aws) -> None:
+    consumer = EventConsumer("unused", toy_database, make_thing, aws=aws)
+    event = made("race")
+    await asyncio.gather(*(consumer.handle(event) for _ in range(8)))
+    assert await things(toy_database) == ["race"]
+
+
+# What fails is rolled back with its inbox row, comes again, and ends in the dead-letter queue.
+async def test_a_failing_event_and_a_malformed_message_end_in_the_dead_letter_queue(
+    toy_database: Database, aws: Aws, topic: tuple[str, str]
+) -> None:
+    async def fail(connection: AsyncConnection, event: DomainEvent) -> None:
+        await make_thing(connection, event)
+        raise RuntimeError("cannot")
+
+    consumer = EventConsumer(topic[1], toy_database, fail, aws=aws)
+    event = made("never")
+    for body in (events.encode(event), "{not json", '{"id": "1"}'):
+        aws.client("sqs").send_message(QueueUrl=topic[1], MessageBody=body)
+    dead: list[str] = []
+    deadline = time.monotonic() + 20
+    while len(dead) < 3 and time.monotonic() < deadline:
+        assert await consumer.consume_batch() == 0
+        dead += [message["Body"] for message in receive(aws, topic[1] + "-dlq")]
+    assert sorted(dead) == sorted([events.encode(event), "{not json", '{"id": "1"}'])
+    assert await things(toy_database) == []
+    async with toy_database.transaction() as connection:
+        assert await inbox.take(connection, event.id, event.type)
+
+
+# An effect outside the database is tried again with each delivery until it succeeds, the handler is not.
+async def test_what_comes_after_the_commit_is_repeated_until_it_succeeds(toy_database: Database, aws: Aws) -> None:
+    attempts = []
+
+    async def send(event: DomainEvent) -> None:
+        attempts.append(event.id)
+        if len(attempts) < 3:
+            raise ConnectionError
+
+    consumer = EventConsumer("unused", toy_database, make_thing, aws=aws, after_commit=send)
+    event = made("mail")
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            await consumer.handle(event)
+    await consumer.handle(event)
+    assert attempts == [event.id] * 3
+    assert await things(toy_database) == ["mail"]
+
+
+async def test_a_consumer_stops_when_it_is_told_to(toy_database: Database, aws: Aws, topic: tuple[str, str]) -> None:
+    stopping = asyncio.Event()
+    task = asyncio.create_task(EventConsumer(topic[1], toy_database, make_thing, aws=aws).run(stopping))
+    aws.client("sqs").send_message(QueueUrl=topic[1], MessageBody=events.encode(made("last")))
+    while not await things(toy_database):  # noqa: ASYNC110 - the news is in the database
+        await asyncio.sleep(0.05)
+    stopping.set()
+    await asyncio.wait_for(task, 4)

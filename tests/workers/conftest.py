@@ -1,0 +1,106 @@
+"""The application stack in an account of its own in the emulated AWS, and a stand-in for the subgraphs it asks."""
+
+import io
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.config import Config
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.workers.deployed import REGION, Deployed
+from tests.workers.subgraphs import Subgraphs
+
+_ROOT = Path(__file__).parents[2]
+_TEMPLATE = _ROOT / "infra" / "template" / "application.template.json"
+_BOOTSTRAP = """#!/bin/sh
+PYTHONPATH={root} exec {python} -m workers.runtime.lambda_loop
+"""
+
+
+@pytest.fixture(scope="session")
+def subgraphs() -> Iterator[Subgraphs]:
+    """Ticketing, payments and concessions, as far as workers can tell: GraphQL over HTTP that a test can direct."""
+    with Subgraphs() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def signing_key() -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.generate()
+
+
+@pytest.fixture(scope="session")
+def deployed(aws_endpoint: str, subgraphs: Subgraphs, signing_key: Ed25519PrivateKey) -> Iterator[Deployed]:
+    """The committed template, deployed; physical names are fixed, so each process has an AWS account of its own."""
+    account = str(uuid4().int)[:12]
+
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=aws_endpoint,
+            region_name=REGION,
+            aws_access_key_id=account,
+            aws_secret_access_key="test",
+            config=Config(retries={"mode": "standard"}, read_timeout=60),
+        )
+
+    code = _code()
+    s3 = client("s3")
+    bucket = f"code-{account}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=bucket, Key="functions.zip", Body=code)
+    s3.put_object(Bucket=bucket, Key="template.json", Body=_TEMPLATE.read_bytes())
+    pem = signing_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    client("ssm").put_parameter(Name="/bilhetagem/workers/service-token-key", Value=pem, Type="SecureString")
+    given = {
+        "CodeBucket": bucket,
+        "CodeKey": "functions.zip",
+        "TicketingUrl": subgraphs.url("ticketing"),
+        "PaymentsUrl": subgraphs.url("payments"),
+        "ConcessionsUrl": subgraphs.url("concessions"),
+        "NotificationsUrl": subgraphs.url("notifications"),
+        "ServiceTokenJwks": '{"keys":[]}',
+    }
+    cloudformation = client("cloudformation")
+    cloudformation.create_stack(
+        StackName="bilhetagem-application",
+        TemplateURL=f"{aws_endpoint}/{bucket}/template.json",
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    try:
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName="bilhetagem-application", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+    except Exception:
+        for event in cloudformation.describe_stack_events(StackName="bilhetagem-application")["StackEvents"]:
+            if "FAILED" in event["ResourceStatus"]:
+                print(event["LogicalResourceId"], event.get("ResourceStatusReason"))
+        raise
+    stack = cloudformation.describe_stacks(StackName="bilhetagem-application")["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    yield Deployed(client, outputs)
+    cloudformation.delete_stack(StackName="bilhetagem-application")
+
+
+def _code() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        archive.writestr(entry, _BOOTSTRAP.format(root=_ROOT, python=sys.executable))
+    return packed.getvalue()
+
+
+@pytest.fixture
+def directed(subgraphs: Subgraphs) -> Iterator[Callable[..., None]]:
+    """`directed(confirmReservation={...})`: what a field answers for a reservation or payment of this test."""
+    yield subgraphs.answer
+    subgraphs.forget()

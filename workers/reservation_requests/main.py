@@ -1,0 +1,35 @@
+"""The function behind the queue of reservation requests, wired."""
+
+import functools
+import os
+from typing import Any
+
+import msgspec
+
+from workers.reservation_requests.handle_batch import Worker
+from workers.runtime import aws
+from workers.runtime.settings import read_settings
+from workers.runtime.wiring import subgraph_client
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    reservation_flow_arn: str
+    reservation_requests_queue_url: str
+    reservation_requests_dlq_url: str
+
+
+@functools.cache
+def _worker() -> Worker:
+    settings = read_settings(Settings, os.environ)
+    return Worker(
+        services=subgraph_client(),
+        machines=aws.stepfunctions(),
+        sqs=aws.sqs(),
+        reservation_flow_arn=settings.reservation_flow_arn,
+        queue_url=settings.reservation_requests_queue_url,
+        dead_letters_url=settings.reservation_requests_dlq_url,
+    )
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    return _worker().handle(event)

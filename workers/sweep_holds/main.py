@@ -1,0 +1,17 @@
+"""The function behind the schedule of every minute, wired."""
+
+import functools
+from typing import Any
+
+from workers.runtime.subgraph_client import SubgraphClient
+from workers.runtime.wiring import subgraph_client
+from workers.sweep_holds.sweep import sweep
+
+
+@functools.cache
+def _services() -> SubgraphClient:
+    return subgraph_client()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, int]:
+    return {"swept": sweep(_services())}
