@@ -17,7 +17,7 @@ up: $(VENV)/.runtime ## install what running needs and start the platform (ARGS=
 install: $(VENV)/.dev $(VENV)/.graphiql ## make .venv with everything, development tools included
 
 test: $(VENV)/.dev $(VENV)/.graphiql ## run all the tests
-	$(PY) -m pytest -n auto --dist loadgroup $(ARGS)
+	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## formatter, linter, types, import rules, schema checks
 	$(VENV)/bin/ruff format --check .

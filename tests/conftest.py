@@ -10,18 +10,25 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from infra.local.postgres.binaries import reachable_by_others, server_account
 from infra.local.postgres.cluster import APPLICATION_ROLE, Cluster
 from infra.local.shared import exclusive, shared_ministack, shared_postgres
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class _ModulesWhole(LoadFileScheduling):
     """Modules stay whole on one worker, for what they set up once; the journeys all share one platform."""
-    journeys = Path(__file__).parent / "journeys"
-    for item in items:
-        group = "journeys" if journeys in item.path.parents else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/journeys" if nodeid.startswith("tests/journeys/") else str(super()._split_scope(nodeid))
+
+
+# Not xdist's marks for groups: they rename the tests, which pytest no longer lets them do, and nobody is told.
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ModulesWhole:
+    return _ModulesWhole(config, log)
 
 
 @pytest.fixture(scope="session")

