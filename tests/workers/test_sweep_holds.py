@@ -1,20 +1,12 @@
 """The sweep of every minute: as many rounds as there is to tidy up, but not for ever."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.workers.deployed import Deployed
 from tests.workers.subgraphs import Down, Refused, Subgraphs
-
-
-@pytest.fixture(autouse=True)
-def without_schedule(deployed: Deployed) -> Iterator[None]:
-    """The schedule would call beside the tests."""
-    deployed.aws("events").disable_rule(Name="bilhetagem-sweep-holds")
-    yield
-    deployed.aws("events").enable_rule(Name="bilhetagem-sweep-holds")
 
 
 def limits_asked(subgraphs: Subgraphs) -> list[Any]:
