@@ -25,6 +25,8 @@ def plan(
             document = Path(query[1:]).read_text() if query.startswith("@") else query
         except OSError as exc:
             raise LocalFault(f"{exc.filename} cannot be read ({exc.strerror}).") from exc
+        except UnicodeDecodeError as exc:
+            raise LocalFault("The supergraph and the query must be UTF-8 text.") from exc
         try:
             # Planning asks nobody, so there is nothing to carry a request.
             answer = str(Engine(sdl, transports={}).plan(document))
