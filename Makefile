@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test check format lock clean-state
+.PHONY: help up install test check format lock clean-state bench-gateway
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ check: $(VENV)/.dev ## formatter, linter, types, import rules, schema checks
 format: $(VENV)/.dev ## format and fix what can be fixed
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+bench-gateway: $(VENV)/.dev ## the gateway beside its peers under one load: needs wrk (ARGS="--quick")
+	$(PY) -m benchmarks.gateway $(ARGS)
 
 lock: .tools/bin/uv ## resolve the dependencies again and write locks/
 	$(UV) pip compile pyproject.toml --extra local --universal --generate-hashes --quiet -o locks/runtime.txt

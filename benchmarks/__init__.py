@@ -1,0 +1,1 @@
+"""Measurements. Nothing of the platform imports them."""

@@ -1,0 +1,1 @@
+"""The gateway's speed beside its peers' and beside plans compiled by hand: `make bench-gateway`."""

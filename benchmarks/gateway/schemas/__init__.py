@@ -1,0 +1,1 @@
+"""The subgraphs' schemas, and the two supergraphs that they compose to."""
