@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what a client may send. All are checked before validation, each fragment being measured once.
+    """Bounds on what a client may send. Text and tokens are counted before parsing, everything else before validation.
 
-    `fields` counts every field with fragments expanded; `pairs` bounds the fields of one response name that
-    validation has to compare with one another; `positions` bounds a plan's places after abstract types are expanded.
+    `fields` counts every field with fragments expanded; `pairs` bounds the comparisons of fields with one response
+    name that validation makes, a pair of plain leaves costing 1 and what has arguments more; `positions` bounds a
+    plan's places after abstract types are expanded.
     """
 
     document_bytes: int = 65_536
@@ -18,7 +19,7 @@ class Limits:
     aliases: int = 120
     directives: int = 60
     root_fields: int = 60
-    pairs: int = 30_000
+    pairs: int = 20_000
     positions: int = 20_000
     errors: int = 100
 

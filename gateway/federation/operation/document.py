@@ -25,6 +25,9 @@ from gateway.federation.errors import RequestRefused
 from gateway.federation.operation.limits import check_document, check_text
 from gateway.federation.settings import EngineSettings
 
+_MESSAGE_MOST = 500
+_LOCATIONS_MOST = 10
+
 
 @dataclass(slots=True)
 class Operation:
@@ -122,6 +125,11 @@ def is_included(directives: tuple[DirectiveNode, ...], conditions: Mapping[str, 
 
 
 def _formatted(error: GraphQLError, code: str) -> dict[str, Any]:
+    """The error as JSON values. What it quotes of the document, and where it points, is cut to what people read."""
     formatted: dict[str, Any] = dict(error.formatted)
+    if len(error.message) > _MESSAGE_MOST:
+        formatted["message"] = error.message[:_MESSAGE_MOST] + " …"
+    if error.locations and len(error.locations) > _LOCATIONS_MOST:
+        formatted["locations"] = formatted["locations"][:_LOCATIONS_MOST]
     formatted["extensions"] = {**(formatted.get("extensions") or {}), "code": code}
     return formatted

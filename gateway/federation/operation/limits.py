@@ -1,6 +1,7 @@
 """Refuses what would be expensive to validate or plan, at a cost linear in the document's length."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from graphql import (
@@ -9,15 +10,33 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
+    ValueNode,
 )
 
 from gateway.federation.errors import RequestRefused
 from gateway.federation.settings import Limits
 
-_NESTING = re.compile(r'"""(?:[^"\\]|\\.|"(?!""))*"""|"(?:[^"\\\n]|\\.)*"|#[^\n]*|[{}\[\]()]', re.DOTALL)
+# Strings, comments, names, numbers and marks, each character looked at once: what is left open ends with the text.
+_TOKEN = re.compile(
+    r'"""(?:[^"\\]++|\\(?:""")?+|"(?!""))*+(?:""")?+'
+    r'|"(?:[^"\\\n\r]++|\\[^\n\r])*+"?+'
+    r"|\#[^\n\r]*+"
+    r"|[_A-Za-z][_0-9A-Za-z]*+"
+    r"|-?[0-9][0-9A-Za-z.+-]*+"
+    r"|\.\.\.|[!$&()\[\]{}:=|@]"
+)
 _NESTING_ALLOWED = 4
+# What comparing one field with another costs, in comparisons of two plain leaves: graphql-core looks into selections
+# and prints every value of an argument again for each pair.
+_SELECTION_WEIGHT = 3
+_VALUE_WEIGHT = 7
+# A document may hold several operations; all together they are walked no longer than this many of the largest.
+_OPERATIONS_WALKED = 4
 
 
 @dataclass(slots=True)
@@ -29,14 +48,22 @@ class _Size:
 
 
 def check_text(query: str, limits: Limits) -> None:
-    """Refuses documents that are too long or nested too deeply for a recursive parser. Raises RequestRefused."""
+    """Refuses what is too long, of too many tokens or nested too deeply for a recursive parser. Raises RequestRefused.
+
+    One pass over the text that stops at the first bound, before anything is built from it.
+    """
     if len(query) > limits.document_bytes or len(query.encode("utf-8", "surrogatepass")) > limits.document_bytes:
         raise _refused(f"The document is larger than {limits.document_bytes} bytes.")
     # Braces, lists and arguments may all nest; a field costs one brace.
     bound = limits.depth + _NESTING_ALLOWED * 4
-    depth = 0
-    for match in _NESTING.finditer(query):
-        mark = match.group()
+    depth = tokens = 0
+    for match in _TOKEN.finditer(query):
+        mark = query[match.start()]
+        if mark == "#":
+            continue
+        tokens += 1
+        if tokens > limits.tokens:
+            raise _refused(f"The document has more than {limits.tokens} tokens.")
         if mark in "{[(":
             depth += 1
             if depth > bound:
@@ -53,7 +80,6 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     sizes: dict[str, _Size] = {}
     open_fragments: set[str] = set()
-    names: dict[str, int] = {}
 
     def fragment_size(name: str) -> _Size:
         known = sizes.get(name)
@@ -78,8 +104,6 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
         for node in selection_set.selections:
             inner = _Size()
             if isinstance(node, FieldNode):
-                response_name = (node.alias or node.name).value
-                names[response_name] = names.get(response_name, 0) + 1
                 if node.selection_set is not None:
                     inner = measure(node.selection_set)
                 inner.depth += 1
@@ -105,8 +129,67 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
             size = measure(node.selection_set)
             size.directives += len(node.directives) + sum(len(v.directives) for v in node.variable_definitions)
             _compare(size, limits)
-    if sum(count * (count - 1) // 2 for count in names.values()) > limits.pairs:
-        raise _refused("One response name is selected too many times.")
+    _check_pairs(document, fragments, limits)
+
+
+def _check_pairs(document: DocumentNode, fragments: dict[str, FragmentDefinitionNode], limits: Limits) -> None:
+    """Bounds the fields that validation has to compare: those of one response name at one place of the answer.
+
+    Fragments must not be cyclic. The walk is bounded too, as many operations may share large fragments.
+    """
+    pairs = 0.0
+    steps = 0
+    used: set[str] = set()
+
+    def gather(selections: Iterable[SelectionNode], found: dict[str, list[FieldNode]]) -> None:
+        nonlocal steps
+        for node in selections:
+            steps += 1
+            if isinstance(node, FieldNode):
+                found.setdefault((node.alias or node.name).value, []).append(node)
+            elif isinstance(node, InlineFragmentNode):
+                gather(node.selection_set.selections, found)
+            elif isinstance(node, FragmentSpreadNode):
+                fragment = fragments.get(node.name.value)
+                if fragment is not None:
+                    used.add(node.name.value)
+                    gather(fragment.selection_set.selections, found)
+        if steps > limits.fields * _OPERATIONS_WALKED:
+            raise _refused("The document's operations select too much together.")
+
+    def walk(together: list[SelectionSetNode]) -> None:
+        nonlocal pairs
+        found: dict[str, list[FieldNode]] = {}
+        for selection_set in together:
+            gather(selection_set.selections, found)
+        for nodes in found.values():
+            if len(nodes) > 1:
+                pairs += (len(nodes) - 1) * sum(map(_weight, nodes)) / 2
+                if pairs > limits.pairs:
+                    raise _refused("One response name is selected too many times.")
+            below = [node.selection_set for node in nodes if node.selection_set is not None]
+            if below:
+                walk(below)
+
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            walk([definition.selection_set])
+    for name, fragment in fragments.items():
+        if name not in used:
+            walk([fragment.selection_set])
+
+
+def _weight(node: FieldNode) -> int:
+    weight = 1 if node.selection_set is None else _SELECTION_WEIGHT
+    values: list[ValueNode] = [argument.value for argument in node.arguments]
+    while values:
+        value = values.pop()
+        weight += _VALUE_WEIGHT
+        if isinstance(value, ListValueNode):
+            values.extend(value.values)
+        elif isinstance(value, ObjectValueNode):
+            values.extend(field.value for field in value.fields)
+    return weight
 
 
 def _compare(size: _Size, limits: Limits) -> None:
