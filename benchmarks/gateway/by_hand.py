@@ -1,8 +1,8 @@
 """Both operations as plans compiled by hand: the bound for what the engine compiles by itself.
 
-The same fetches in the same rounds as the engine's plans, structs that pass untouched fields through as raw JSON, one
-encoding at the end. No validation, no limits, no nulls, no errors, no timeouts. uvicorn imports `app`; the environment
-names the operation and where the subgraphs are.
+Structs that pass untouched fields through as raw JSON, copies of one entity filled together, one encoding at the end.
+No validation, no limits, no nulls, no errors, no timeouts. uvicorn imports `app`; the environment names the operation
+and where the subgraphs are.
 """
 
 import asyncio

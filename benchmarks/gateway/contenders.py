@@ -15,7 +15,10 @@ PEERS: Final = Path(__file__).parent / "peers"
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A gateway. `command` is given the supergraph's file and the port."""
+    """A gateway. `command` is given the supergraph's file and the port.
+
+    A peer that is not `plain` runs with an option that it does not come with.
+    """
 
     key: str
     title: str
@@ -23,9 +26,10 @@ class Contender:
     command: Callable[[Path, int], list[str]]
     environment: tuple[tuple[str, str], ...] = ()
     peer: bool = False
+    plain: bool = True
 
     def start(self, operation: Operation, subgraphs: str, folder: Path) -> Process:
-        """Start it over the operation's supergraph. Raises DidNotStart."""
+        """Start it over the operation's supergraph; it listens after `Process.wait`."""
         port, file = free_port(), folder / f"{operation.name}.graphql"
         file.write_text(operation.sdl(subgraphs), "utf-8")
         log = folder / f"{operation.name}-{self.key}.log"
@@ -63,7 +67,9 @@ CONTENDERS: Final = (
     Contender(BY_HAND, "Compiled by hand", "/graphql", _python("benchmarks.gateway.by_hand:app")),
     Contender("apollo", "Apollo Gateway", "/graphql", _node("apollo.mjs"), peer=True),
     Contender("hive", "Hive Gateway", "/graphql", _node("hive.mjs"), peer=True),
-    Contender("hive-router", "Hive Gateway, Rust planner", "/graphql", _node("hive.mjs", "router"), peer=True),
+    Contender(
+        "hive-router", "Hive Gateway, Rust planner", "/graphql", _node("hive.mjs", "router"), peer=True, plain=False
+    ),
 )
 
 
@@ -73,9 +79,10 @@ def install_peers() -> None:
 
 
 def start_subgraphs(folder: Path, core: int) -> Process:
-    """All subgraphs, in one process."""
+    """All subgraphs, in one process. Raises DidNotStart."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.gateway.subgraphs", "--port", str(port)]
     process = Process("subgraphs", command, port, folder / "subgraphs.log", core=core)
     process.start({})
+    process.wait()
     return process

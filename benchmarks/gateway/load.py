@@ -37,16 +37,16 @@ def missing() -> str | None:
     return None
 
 
-def drive(url: str, body: bytes, *, seconds: float, connections: int, length: int) -> Load:
+def drive(url: str, body: bytes, *, seconds: int, connections: int, length: int) -> Load:
     """Send `body` with ever new tags. Answers of another length than `length` (where not 0) count as errors."""
     before, _, after = body.decode().partition(_MARK.removeprefix("tag-"))
-    if not after:  # a body without a tag is sent as it is, its number being in a field that nobody reads
-        before, after = body.decode()[:-1] + ',"extensions":{"n":"', '"}}'
+    if not after:  # a body without a tag is given one where nobody reads it
+        before, after = body.decode()[:-1] + ',"extensions":{"tag":"tag-', '"}}'
     ran = subprocess.run(
         pinned(
             LOAD_CORE,
             [
-                *("wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(_SCRIPT), url),
+                *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(_SCRIPT), url),
                 *("--", before, after, str(next(_starts)), str(length)),
             ],
         ),

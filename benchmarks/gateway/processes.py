@@ -49,7 +49,7 @@ class Process:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Start and wait until it listens. Raises DidNotStart."""
+        """Start it, without waiting."""
         with self._log.open("wb") as log:
             self._running = subprocess.Popen(
                 pinned(self._core, self._command),
@@ -59,6 +59,10 @@ class Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def wait(self) -> None:
+        """Wait until it listens. Raises DidNotStart."""
+        assert self._running is not None
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until:
             if self._running.poll() is not None:
