@@ -26,7 +26,7 @@ class _ModulesWhole(LoadFileScheduling):
 
 
 # Not xdist's marks for groups: they rename the tests, which pytest no longer lets them do, and nobody is told.
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ModulesWhole:
     return _ModulesWhole(config, log)
 

@@ -16,6 +16,8 @@ from graphql import (
 )
 
 from gateway.federation.decode import DecoderMaker
+from gateway.federation.fast import FastProgram, compile_fast
+from gateway.federation.fast.program import Keeps
 from gateway.federation.operation.document import Operation
 from gateway.federation.planner.build import Planned
 from gateway.federation.planner.ownership import Ownership
@@ -46,6 +48,7 @@ class Program:
     project: Projector
     operation: Operation
     introspection: DocumentNode | None
+    fast: FastProgram | None
     size: int
 
     @property
@@ -59,6 +62,7 @@ def compile_program(
     introspection: list[FieldNode],
     schema: GraphQLSchema,
     ownership: Ownership,
+    keeps: Keeps,
 ) -> Program:
     """Everything that requests of this operation share."""
     plan = planned.plan
@@ -71,6 +75,7 @@ def compile_program(
         prefix = b'{"query":' + msgspec.json.encode(fetch.operation) + b',"variables":'
         decode = maker.decoder(fetch).decode
         steps.append(Step(fetch, index, prefix, decode, sum(dep in index_of for dep in fetch.after), releases))
+    fast = compile_fast(plan, maker, shape, [step.prefix for step in steps], keeps) if not introspection else None
     # Measured: a step with its decoder weighs some kilobytes beside its text.
     size = 4_000 + sum(8_000 + 6 * len(step.prefix) for step in steps)
     document = _introspection_document(operation, introspection) if introspection else None
@@ -81,6 +86,7 @@ def compile_program(
         make_projector(shape),
         operation,
         document,
+        fast,
         size,
     )
 

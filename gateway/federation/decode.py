@@ -38,7 +38,7 @@ class DecoderMaker:
     def __init__(self, ownership: Ownership, plan: Plan, layout: Layout, shape: ObjectShape) -> None:
         self._ownership = ownership
         self._shape = shape
-        self._layout = layout
+        self.layout = layout
         self._touched: set[tuple[Path, str]] = set()
         self._selected: Counter[tuple[Path, str]] = Counter()
         for fetch in plan.steps:
@@ -53,7 +53,7 @@ class DecoderMaker:
 
     def decoder(self, fetch: Fetch) -> "msgspec.json.Decoder[Any]":
         """Decodes a response of this fetch into dicts with `Raw` leaves. Raises msgspec.ValidationError."""
-        groups = self._layout[fetch.id]
+        groups = self.layout[fetch.id]
         built = {
             alias: self._build([_Node(_plain(path), locate(self._shape, path), sel) for path, sel in entries])
             for alias, entries in groups.items()
@@ -62,6 +62,19 @@ class DecoderMaker:
         data = built[None] if None in built else _typed_dict("Data", entities)
         response = {"data": data | None, "errors": list[Any] | None, "extensions": Any}
         return msgspec.json.Decoder(_typed_dict("Response", response))
+
+    def declared(self, item: Item) -> tuple[str, bool]:
+        """The innermost type of a field as the supergraph declares it, and whether it is a list."""
+        field = self._ownership.supergraph.types[item.position.type][item.name]
+        return field.named, "[" in field.shape
+
+    def reads(self, path: Path, internal: str) -> bool:
+        """Whether a representation reads this field, or another fetch joins below it."""
+        return (path, internal) in self._touched
+
+    def is_raw(self, internal: str, path: Path, shape: ObjectShape | None, below: Selection) -> bool:
+        """Whether a subtree passes through: nobody joins, reads or judges anything in it."""
+        return self._is_raw(internal, _Node(path, shape, below), below)
 
     def _touch_path(self, path: Path) -> None:
         plain = _plain(path)

@@ -25,6 +25,7 @@ from gateway.federation.compiler import Program, compile_program, introspect
 from gateway.federation.complete import complete_data
 from gateway.federation.errors import PlanningFailed, RequestRefused, SubgraphFailure, SupergraphError
 from gateway.federation.executor import Execution, Runtime, read_answer
+from gateway.federation.fast import Asked, FastRun
 from gateway.federation.operation.document import Operation, choose_operation, read_document
 from gateway.federation.operation.normalise import Normaliser
 from gateway.federation.planner.build import build_plan
@@ -36,6 +37,7 @@ from gateway.federation.report import Report
 from gateway.federation.request import EngineResponse, GraphQLRequest, Transport
 from gateway.federation.resilience import Guard, InFlight, Policies
 from gateway.federation.settings import EngineSettings
+from gateway.federation.sharing import SharedCalls
 from gateway.federation.supergraph import read_supergraph
 
 OperationKind = Literal["query", "mutation", "subscription"]
@@ -68,7 +70,8 @@ class Engine:
             raise SupergraphError(f"no such subgraphs: {', '.join(sorted(unknown))}")
         self._transports = dict(transports)
         guards = {name: Guard(name, transport, policies.of_service(name)) for name, transport in transports.items()}
-        self._runtime = Runtime(guards, policies, InFlight() if self.settings.share_in_flight else None)
+        sharing = self.settings.share_in_flight
+        self._runtime = Runtime(guards, policies, InFlight() if sharing else None, SharedCalls() if sharing else None)
         self._documents: BoundedCache[Operation] = BoundedCache(
             self.settings.plan_cache_entries, self.settings.plan_cache_bytes
         )
@@ -136,7 +139,9 @@ class Engine:
         planned = build_plan(
             self._ownership, operation.kind, normalise, declarations, tuple(sorted(conditions.items()))
         )
-        return compile_program(planned, operation, introspection, self.api_schema, self._ownership)
+        return compile_program(
+            planned, operation, introspection, self.api_schema, self._ownership, self._runtime.policies.keeps
+        )
 
     # -- requests ---------------------------------------------------------------------------------------------
 
@@ -155,9 +160,38 @@ class Engine:
         if program.kind == "subscription":
             refusal = RequestRefused.because("Subscriptions need a streaming transport.", "BAD_REQUEST")
             return EngineResponse(refusal.body, "request_error", complete=False)
-        execution = self._execution(program, request, variables)
-        await execution.run()
+        deadline = self._deadline(request)
+        asked: dict[int, Asked] = {}
+        if program.fast is not None:
+            runtime = self._runtime
+            fast = FastRun(
+                program.fast,
+                request,
+                variables,
+                runtime.guards,
+                runtime.shared,
+                runtime.in_flight,
+                runtime.policies,
+                deadline,
+            )
+            data = await fast.run()
+            if data is not None:
+                return EngineResponse(b'{"data":' + data + self._closing(program), "data")
+            asked = fast.asked
+        execution = self._execution(program, request, variables, deadline, asked)
+        try:
+            await execution.run()
+        except asyncio.CancelledError:
+            if program.fast is not None:
+                fast.cancel()
+            raise
         return self._respond(execution, variables)
+
+    def _closing(self, program: Program) -> bytes:
+        """What stands behind the data of an answer in which all went well."""
+        if not self.settings.expose_plan:
+            return b"}"
+        return b',"extensions":' + _encode({"plan": str(program.plan)}) + b"}"
 
     async def subscribe(self, request: GraphQLRequest) -> AsyncIterator[bytes]:
         """One response body for each event. Raises RequestRefused before the first when the request is invalid."""
@@ -170,12 +204,12 @@ class Engine:
             yield await self.execute(request)
             return
         first = program.steps[0]
-        opening = self._execution(program, request, variables)
+        opening = self._execution(program, request, variables, self._deadline(request))
         outgoing = opening.subscription_request(first)
         transport = self._transports[first.fetch.service]
         try:
             async for event in transport.subscribe(outgoing):
-                execution = self._execution(program, request, variables)
+                execution = self._execution(program, request, variables, self._deadline(request))
                 try:
                     await execution.absorb_event(first, read_answer(event))
                 except SubgraphFailure as failure:
@@ -203,12 +237,20 @@ class Engine:
             raise RequestRefused([_variable_error(error) for error in result])
         return result
 
-    def _execution(self, program: Program, request: GraphQLRequest, variables: dict[str, Any]) -> Execution:
-        now = asyncio.get_running_loop().time()
-        latest = now + self.settings.request_timeout
-        deadline = latest if request.deadline is None else min(request.deadline, latest)
+    def _deadline(self, request: GraphQLRequest) -> float:
+        latest = asyncio.get_running_loop().time() + self.settings.request_timeout
+        return latest if request.deadline is None else min(request.deadline, latest)
+
+    def _execution(
+        self,
+        program: Program,
+        request: GraphQLRequest,
+        variables: dict[str, Any],
+        deadline: float,
+        asked: Mapping[int, Asked] | None = None,
+    ) -> Execution:
         report = Report(self.settings.mask_errors, self.settings.limits.errors)
-        return Execution(program, request, variables, self._runtime, deadline, report)
+        return Execution(program, request, variables, self._runtime, deadline, report, asked)
 
     def _respond(self, execution: Execution, variables: dict[str, Any]) -> EngineResponse:
         program, report = execution.program, execution.report

@@ -1,7 +1,7 @@
 """Runs a program: fetches as soon as what they need is there, joins, and completes the answer."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +10,13 @@ import msgspec
 
 from gateway.federation.compiler import Program, Step
 from gateway.federation.errors import SubgraphFailure, SubgraphMalformed
+from gateway.federation.fast.run import Asked
 from gateway.federation.join import find_objects, merge_object, represent
 from gateway.federation.planner.plan import EntityPart, Selected
 from gateway.federation.report import Path, Report, client_path, find_paths, locate
 from gateway.federation.request import GraphQLRequest, SubgraphRequest
-from gateway.federation.resilience import NEVER_HIDDEN, FallbackContext, Guard, InFlight, LastGood, Policies
+from gateway.federation.resilience import NEVER_HIDDEN, FallbackContext, Guard, InFlight, Policies
+from gateway.federation.sharing import SharedCalls, sharing_key
 
 _encode = msgspec.json.Encoder().encode
 _NULL = msgspec.Raw(b"null")
@@ -28,6 +30,7 @@ class Runtime:
     guards: Mapping[str, Guard]
     policies: Policies
     in_flight: InFlight | None
+    shared: SharedCalls | None
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +53,10 @@ class Execution:
         runtime: Runtime,
         deadline: float,
         report: Report,
+        asked: Mapping[int, Asked] | None = None,
     ) -> None:
+        """`asked` is what another run of this request has sent already: it is not sent again."""
+        self._asked = asked or {}
         self.program = program
         self.data: dict[str, Any] = {}
         self.report = report
@@ -128,25 +134,24 @@ class Execution:
         fetch = step.fetch
         variables = self._encode_variables(step, batches)
         body = step.prefix + variables + b"}"
+        asked = self._asked.get(step.index)
+        if asked is not None and (asked.body == body or fetch.kind == "mutation"):
+            return await asked.result()
         guard = self._runtime.guards[fetch.service]
-        request = self._request
-
-        def call() -> Any:
-            outgoing = SubgraphRequest(
-                service=fetch.service,
-                body=body,
-                query=fetch.operation,
-                variables=variables,
-                kind=fetch.kind,  # type: ignore[arg-type]
-                identity=request.identity,
-                headers=request.headers,
-            )
-            return guard.execute(outgoing, self._deadline)
-
+        outgoing = SubgraphRequest(
+            service=fetch.service,
+            body=body,
+            query=fetch.operation,
+            variables=variables,
+            kind=fetch.kind,  # type: ignore[arg-type]
+            identity=self._request.identity,
+            headers=self._request.headers,
+        )
         if fetch.kind != "query" or self._runtime.in_flight is None:
-            return await call()  # type: ignore[no-any-return]
-        key: Hashable = (fetch.service, body, request.identity, tuple(sorted(request.headers.items())))
-        return await self._runtime.in_flight.share(key, call)
+            return await guard.execute(outgoing, self._deadline)
+        return await self._runtime.in_flight.share(
+            sharing_key(outgoing), lambda: guard.execute(outgoing, self._deadline)
+        )
 
     def _read(self, step: Step, body: bytes) -> dict[str, Any]:
         """The response, passed through as far as it can be. What is not in the expected shape is read as it is."""
@@ -337,9 +342,6 @@ class Execution:
             self.report.withdraw(path)
 
     def _remember(self, step: Step, batches: list[_Batch]) -> None:
-        policies = self._runtime.policies
-        if not policies.coordinates and not policies.services:
-            return
         for selected in step.fetch.fields:
             self._remember_field(step.fetch.service, selected, self.data, None)
         for batch in batches:
@@ -351,11 +353,11 @@ class Execution:
     def _remember_field(
         self, service: str, selected: Selected, source: dict[str, Any], representation: bytes | None
     ) -> None:
-        coordinate = f"{selected.type}.{selected.name}"
-        fallback = self._runtime.policies.fallback(service, coordinate)
-        value = source.get(selected.internal)
-        if isinstance(fallback, LastGood) and value is not None and value != _NULL:
-            fallback.remember(coordinate, self._request.identity, representation, value)
+        policies = self._runtime.policies
+        if policies.keeps(service, f"{selected.type}.{selected.name}"):
+            value = source.get(selected.internal)
+            if value is not None and value != _NULL:
+                policies.keep(service, selected, self._request.identity, representation, value)
 
 
 def read_answer(body: bytes) -> dict[str, Any]:

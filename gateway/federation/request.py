@@ -1,6 +1,6 @@
 """What goes into the engine and what it hands to transports."""
 
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -54,8 +54,22 @@ class EngineResponse(msgspec.Struct, frozen=True):
     complete: bool = True
 
 
+# How a call that was begun ends: with an answer, with a failure, or with neither when nothing was sent after all.
+Answered = Callable[[bytes | None, BaseException | None], None]
+
+
+class Call(Protocol):
+    """A request under way. After `cancel` its `Answered` is not called any more."""
+
+    def cancel(self) -> None: ...
+
+
 class Transport(Protocol):
-    """Carries requests to one subgraph. Raises SubgraphFailure; nothing else but cancellation."""
+    """Carries requests to one subgraph. Raises SubgraphFailure; nothing else but cancellation.
+
+    A transport that can also send at once, without waiting, has `begin(request, answered) -> Call | None`: None when
+    it would have to wait. `answered` is called from the event loop, never before `begin` has returned.
+    """
 
     async def execute(self, request: SubgraphRequest) -> bytes: ...
 

@@ -11,8 +11,12 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.federation.circuit import Breaker, Circuit
 from gateway.federation.errors import SubgraphFailure, SubgraphRejected, SubgraphTimeout
-from gateway.federation.request import SubgraphRequest, Transport
+from gateway.federation.idempotency import is_idempotent
+from gateway.federation.planner.plan import Selected
+from gateway.federation.request import Answered, Call, SubgraphRequest, Transport
+from gateway.federation.slots import Slots
 
 NEVER_HIDDEN = frozenset(
     {
@@ -96,16 +100,13 @@ class LastGood:
 
 
 @dataclass(frozen=True, slots=True)
-class Breaker:
-    """Opens after `failures` in a row and stays open for `reset` seconds; then one call tries."""
-
-    failures: int = 5
-    reset: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
 class Policy:
-    """Times in seconds. `hedge`: a second, equal query is sent after this long. `concurrency` bounds calls at once."""
+    """Times in seconds. `hedge`: a second, equal query is sent after this long. `concurrency` bounds calls at once.
+
+    Queries are retried. A mutation is retried when the subgraph has certainly seen nothing of it, or when it carries an
+    idempotency key: in the header `Idempotency-Key`, or in the argument (or field of an input) named
+    `idempotency_argument`, which every mutation of the request must have.
+    """
 
     timeout: float | None = None
     retries: int = 0
@@ -113,6 +114,7 @@ class Policy:
     concurrency: int | None = None
     hedge: float | None = None
     fallback: Fallback | None = None
+    idempotency_argument: str | None = None
 
 
 class Policies:
@@ -136,6 +138,17 @@ class Policies:
     def of_service(self, service: str) -> Policy:
         return self._services.get(service, self._default)
 
+    def keeps(self, service: str, coordinate: str) -> bool:
+        """Whether a fallback wants to know the last good values of a field."""
+        return isinstance(self.fallback(service, coordinate), LastGood)
+
+    def keep(self, service: str, field: Selected, identity: Hashable, representation: bytes | None, value: Any) -> None:
+        """Tells the field's fallback a value that its owner has just given."""
+        coordinate = f"{field.type}.{field.name}"
+        fallback = self.fallback(service, coordinate)
+        if isinstance(fallback, LastGood):
+            fallback.remember(coordinate, identity, representation, value)
+
     def fallback(self, service: str, coordinate: str) -> Fallback | None:
         declared = self._fields.get(coordinate)
         if declared is not None and declared.fallback is not None:
@@ -150,61 +163,96 @@ class Guard:
     service: str
     transport: Transport
     policy: Policy
-    _failures: int = 0
-    _open_until: float = 0.0
-    _slots: asyncio.Semaphore | None = field(default=None)
+    _slots: Slots | None = field(default=None)
+    _circuit: Circuit = field(init=False)
 
-    async def execute(self, request: SubgraphRequest, deadline: float) -> bytes:
-        """The response's bytes. Raises SubgraphFailure."""
+    def __post_init__(self) -> None:
+        self._circuit = Circuit(self.policy.breaker)
+
+    async def execute(self, request: SubgraphRequest, deadline: float, failed: BaseException | None = None) -> bytes:
+        """The response's bytes. `failed` is how a first attempt, begun at once, has ended. Raises SubgraphFailure."""
         policy = self.policy
         if policy == _PLAIN:
+            if failed is not None:
+                raise failed
             return await self._within(request, deadline)
         loop = asyncio.get_running_loop()
-        safe = request.kind == "query" or any(name.lower() == "idempotency-key" for name in request.headers)
-        attempts = 1 + (policy.retries if safe else 0)
+        attempts = 1 + policy.retries
         for attempt in range(attempts):
-            self._refuse_when_open(loop.time())
+            trial = False
             try:
+                if failed is not None:
+                    raise failed
+                trial = self._circuit.admit(loop.time())
                 answer = await self._limited(request, deadline)
             except SubgraphFailure as failure:
-                self._note_failure(failure, loop.time())
+                if failed is None:
+                    self._circuit.failed(failure, trial, loop.time())
+                failed = None
                 wait = random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_BASE * 2**attempt))  # noqa: S311 - jitter
-                if attempt + 1 == attempts or not failure.retryable or loop.time() + wait >= deadline:
+                if attempt + 1 == attempts or loop.time() + wait >= deadline or not self._may_repeat(request, failure):
                     raise
                 await asyncio.sleep(wait)
+            except BaseException:
+                self._circuit.abandoned(trial)
+                raise
             else:
-                self._failures = 0
+                self._circuit.succeeded(trial)
                 return answer
         raise SubgraphRejected("no attempt was allowed")
 
-    def _refuse_when_open(self, now: float) -> None:
-        if self.policy.breaker is not None and now < self._open_until:
-            raise SubgraphRejected("the circuit breaker is open")
+    def _may_repeat(self, request: SubgraphRequest, failure: SubgraphFailure) -> bool:
+        return failure.retryable and (
+            request.kind == "query" or not failure.sent or is_idempotent(request, self.policy.idempotency_argument)
+        )
 
-    def _note_failure(self, failure: SubgraphFailure, now: float) -> None:
-        breaker = self.policy.breaker
-        if breaker is None or failure.code in NEVER_HIDDEN or isinstance(failure, SubgraphRejected):
-            return
-        self._failures += 1
-        if self._failures >= breaker.failures:
-            self._open_until = now + breaker.reset
-            # The next call after the pause decides alone.
-            self._failures = breaker.failures - 1
+    def begin(self, request: SubgraphRequest, deadline: float, answered: Answered) -> Call | None:
+        """Sends at once, without a task, when nothing stands against it; None otherwise (then `execute` does it).
+
+        A failure is handed over after one attempt: `execute` is told of it and makes the others.
+        """
+        send: Callable[[SubgraphRequest, Answered], Call | None] | None = getattr(self.transport, "begin", None)
+        if send is None or self.policy.hedge is not None or not self._circuit.untroubled:
+            return None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        allowed = deadline - now if self.policy.timeout is None else min(deadline - now, self.policy.timeout)
+        if allowed <= 0:
+            return None
+        if self.policy.concurrency is not None:
+            if self._slots is None:
+                self._slots = Slots(self.policy.concurrency)
+            if not self._slots.take_nowait():
+                return None
+        request.timeout = allowed
+        begun = _Begun(self, self._slots, answered)
+        call = send(request, begun.finish)
+        if call is None:
+            begun.leave()
+            return None
+        begun.call = call
+        begun.timer = loop.call_later(allowed, begun.expire)
+        return begun
+
+    def note_begun(self, failure: BaseException | None) -> None:
+        """Counts how a begun call ended."""
+        if isinstance(failure, SubgraphFailure):
+            self._circuit.failed(failure, False, asyncio.get_running_loop().time())
 
     async def _limited(self, request: SubgraphRequest, deadline: float) -> bytes:
         if self.policy.concurrency is None:
             return await self._hedged(request, deadline)
         if self._slots is None:
-            self._slots = asyncio.Semaphore(self.policy.concurrency)
+            self._slots = Slots(self.policy.concurrency)
         try:
             async with asyncio.timeout_at(deadline):
-                await self._slots.acquire()
+                await self._slots.take()
         except TimeoutError as error:
             raise SubgraphRejected("too many calls are waiting") from error
         try:
             return await self._hedged(request, deadline)
         finally:
-            self._slots.release()
+            self._slots.give()
 
     async def _hedged(self, request: SubgraphRequest, deadline: float) -> bytes:
         if self.policy.hedge is None or request.kind != "query":
@@ -225,7 +273,7 @@ class Guard:
         left = deadline - loop.time()
         allowed = left if self.policy.timeout is None else min(left, self.policy.timeout)
         if allowed <= 0:
-            raise SubgraphTimeout("the request's time is spent")
+            raise SubgraphTimeout("was not asked: the request's time is spent").before_sending()
         request.timeout = allowed
         try:
             async with asyncio.timeout(allowed):
@@ -237,13 +285,49 @@ class Guard:
 _PLAIN = Policy()
 
 
+class _Begun:
+    """A call that was sent at once: its place, its timer, and who is told."""
+
+    __slots__ = ("_answered", "_guard", "_slots", "call", "timer")
+
+    def __init__(self, guard: Guard, slots: Slots | None, answered: Answered) -> None:
+        self._guard = guard
+        self._slots = slots
+        self._answered = answered
+        self.call: Call | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+    def leave(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        if self._slots is not None:
+            self._slots.give()
+
+    def cancel(self) -> None:
+        if self.call is not None:
+            self.call.cancel()
+        self.leave()
+
+    def finish(self, answer: bytes | None, failure: BaseException | None) -> None:
+        self.leave()
+        if failure is not None:
+            self._guard.note_begun(failure)
+        self._answered(answer, failure)
+
+    def expire(self) -> None:
+        if self.call is not None:
+            self.call.cancel()
+        self.finish(None, SubgraphTimeout("did not answer in time"))
+
+
 async def _first_success(calls: set[asyncio.Task[bytes]]) -> bytes:
     pending = set(calls)
     failure: BaseException | None = None
     while pending:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        for call in done:
-            error = call.exception()
+        # Of two that end at the same moment each is asked how, or asyncio would report it as never heard of.
+        failures = [(call, call.exception()) for call in done]
+        for call, error in failures:
             if error is None:
                 return call.result()
             failure = error

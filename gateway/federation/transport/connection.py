@@ -1,12 +1,23 @@
 """One HTTP/1.1 connection to a server, as an asyncio protocol over httptools."""
 
 import asyncio
+from typing import Protocol
 
 import httptools
 
 from gateway.federation.errors import SubgraphMalformed, SubgraphUnavailable
 
 _HEADERS_MOST = 32_768
+
+
+class Waiter(Protocol):
+    """Who waits for an answer: a future, or what stands for one."""
+
+    def done(self) -> bool: ...
+
+    def set_result(self, result: tuple[int, bytes], /) -> None: ...
+
+    def set_exception(self, exception: BaseException, /) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -19,7 +30,7 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._max_body = max_body
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[tuple[int, bytes]] | None = None
+        self._waiter: Waiter | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._chunks: list[bytes] = []
         self._received = 0
@@ -27,6 +38,8 @@ class Connection(asyncio.Protocol):
         self._encoded = False
         self._delimited = False
         self._complete = False
+        self._ended = False
+        self._kept_alive = False
 
     # -- asyncio ----------------------------------------------------------------------------------------------
 
@@ -42,12 +55,16 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            if not self._complete:
+            if not self._ended:
                 self._fail(SubgraphMalformed("answered what is not HTTP"), error)
-            else:
-                self.close()
+                return
+            self._delimited = False
         except _TooLarge:
             self._fail(SubgraphMalformed("answered more than is allowed"))
+            return
+        # Not from within the parser: whoever hears of it may send the next request on this connection at once.
+        if self._ended:
+            self._finish()
 
     def eof_received(self) -> bool:
         return False
@@ -65,6 +82,9 @@ class Connection(asyncio.Protocol):
     # -- httptools --------------------------------------------------------------------------------------------
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._ended:
+            self._delimited = False
+            return
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > _HEADERS_MOST:
             raise _TooLarge
@@ -79,6 +99,10 @@ class Connection(asyncio.Protocol):
             self._encoded = True
 
     def on_body(self, body: bytes) -> None:
+        if self._ended:
+            # More than was announced: nothing that comes after it can be trusted.
+            self._delimited = False
+            return
         self._received += len(body)
         if self._received > self._max_body:
             raise _TooLarge
@@ -87,23 +111,29 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser is not None and self._parser.get_status_code() // 100 == 1:
             return
-        self._finish()
+        self._ended = True
+        self._kept_alive = self._parser is not None and self._parser.should_keep_alive()
 
     # -- ours -------------------------------------------------------------------------------------------------
 
     def send(self, head: bytes, body: bytes) -> "asyncio.Future[tuple[int, bytes]]":
         """Writes a request; the future gives status and body. It fails with a SubgraphFailure."""
+        future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self.send_for(future, head, body)
+        return future
+
+    def send_for(self, waiter: Waiter, head: bytes, body: bytes) -> None:
+        """Writes a request whose answer `waiter` is told, from within the event loop."""
         if self._transport is None:
             raise SubgraphUnavailable("is not connected")
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = waiter
         self._parser = httptools.HttpResponseParser(self)
         self._chunks = []
         self._received = self._header_bytes = 0
-        self._encoded = self._delimited = self._complete = False
+        self._encoded = self._delimited = self._complete = self._ended = False
         self.fresh = True
         self.reusable = False
         self._transport.write(head + body)
-        return self._waiter
 
     def close(self) -> None:
         self.closed = True
@@ -121,7 +151,7 @@ class Connection(asyncio.Protocol):
         if self._encoded:
             self._fail(SubgraphMalformed("answered in an encoding that was not asked for"))
             return
-        self.reusable = self._delimited and parser.should_keep_alive() and not self.closed
+        self.reusable = self._delimited and self._kept_alive and not self.closed
         self._waiter = None
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         waiter.set_result((parser.get_status_code(), body))

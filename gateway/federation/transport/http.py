@@ -15,7 +15,7 @@ from gateway.federation.errors import (
     SubgraphUnavailable,
     SupergraphError,
 )
-from gateway.federation.request import SubgraphRequest
+from gateway.federation.request import Answered, Call, SubgraphRequest
 from gateway.federation.transport.connection import Connection
 from gateway.federation.transport.websocket import WebSocketHub
 
@@ -42,7 +42,7 @@ class HttpLimits:
     """Connections at once and kept idle, seconds that an idle one is trusted, seconds to connect, response bytes."""
 
     connections: int = 128
-    idle: int = 32
+    idle: int = 128
     idle_seconds: float = 4.0
     connect_seconds: float = 2.0
     response_bytes: int = 32 * 1024 * 1024
@@ -115,6 +115,20 @@ class HttpTransport:
             self._release(connection)
             return _judge(status, body)
 
+    def begin(self, request: SubgraphRequest, answered: Answered) -> Call | None:
+        """Sends on an idle connection at once; None when there is none, or the headers cannot be sent."""
+        connection = self._take_idle()
+        if connection is None:
+            return None
+        try:
+            head = self._head + self._print_headers(request)
+        except SubgraphFailure:
+            self._release(connection, reusable=True)
+            return None
+        call = _Sent(self._release, connection, request.kind == "query", answered)
+        connection.send_for(call, head, request.body)
+        return call
+
     def subscribe(self, request: SubgraphRequest) -> AsyncIterator[bytes]:
         """Events over `graphql-transport-ws`; many subscriptions share one connection for each identity."""
         return self._sockets.subscribe(request)
@@ -144,14 +158,10 @@ class HttpTransport:
 
     async def _acquire(self) -> tuple[Connection, bool]:
         """A connection and whether it has been used before. Waits for a place when all are in use."""
+        connection = self._take_idle()
+        if connection is not None:
+            return connection, True
         loop = asyncio.get_running_loop()
-        oldest = loop.time() - self._limits.idle_seconds
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.reusable and not connection.closed and connection.idle_since >= oldest:
-                return connection, True
-            connection.close()
-            self._left()
         while self._open >= self._limits.connections:
             waiter = loop.create_future()
             self._waiting.append(waiter)
@@ -172,6 +182,16 @@ class HttpTransport:
             self._left()
             raise
 
+    def _take_idle(self) -> Connection | None:
+        oldest = asyncio.get_running_loop().time() - self._limits.idle_seconds
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable and not connection.closed and connection.idle_since >= oldest:
+                return connection
+            connection.close()
+            self._left()
+        return None
+
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
         try:
@@ -181,16 +201,16 @@ class HttpTransport:
                 else:
                     _, connection = await loop.create_connection(self._make, self._host, self._port, ssl=self._ssl)
         except TimeoutError as error:
-            raise SubgraphUnavailable("did not accept a connection in time") from error
+            raise SubgraphUnavailable("did not accept a connection in time").before_sending() from error
         except (OSError, ssl.SSLError) as error:
-            raise SubgraphUnavailable("refused the connection") from error
+            raise SubgraphUnavailable("refused the connection").before_sending() from error
         return connection
 
     def _make(self) -> Connection:
         return Connection(self._limits.response_bytes)
 
-    def _release(self, connection: Connection) -> None:
-        if connection.reusable and not connection.closed and len(self._idle) < self._limits.idle:
+    def _release(self, connection: Connection, reusable: bool = False) -> None:
+        if (connection.reusable or reusable) and not connection.closed and len(self._idle) < self._limits.idle:
             connection.idle_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
             self._wake()
@@ -208,6 +228,46 @@ class HttpTransport:
             if not waiter.done():
                 waiter.set_result(None)
                 return
+
+
+class _Sent:
+    """A request that was sent without waiting; stands where a future would."""
+
+    __slots__ = ("_answered", "_connection", "_over", "_query", "_release")
+
+    def __init__(
+        self, release: Callable[[Connection], None], connection: Connection, query: bool, answered: Answered
+    ) -> None:
+        self._release = release
+        self._connection = connection
+        self._query = query
+        self._answered = answered
+        self._over = False
+
+    def done(self) -> bool:
+        return self._over
+
+    def set_result(self, result: tuple[int, bytes], /) -> None:
+        self._over = True
+        self._release(self._connection)
+        try:
+            body = _judge(*result)
+        except SubgraphFailure as failure:
+            self._answered(None, failure)
+        else:
+            self._answered(body, None)
+
+    def set_exception(self, exception: BaseException, /) -> None:
+        self._over = True
+        unheard = self._connection.fresh and self._query and isinstance(exception, SubgraphUnavailable)
+        self._release(self._connection)
+        # The server closed an idle connection as we wrote: as if nothing had been sent.
+        self._answered(None, None if unheard else exception)
+
+    def cancel(self) -> None:
+        self._over = True
+        self._connection.close()
+        self._release(self._connection)
 
 
 def _judge(status: int, body: bytes) -> bytes:

@@ -1,0 +1,61 @@
+"""Equal queries of one identity that are under way at the same moment are sent once (the quick way)."""
+
+from collections.abc import Hashable
+
+from gateway.federation.request import Answered, Call, SubgraphRequest
+from gateway.federation.resilience import Guard
+
+
+def sharing_key(request: SubgraphRequest) -> Hashable:
+    """What makes two requests the same: never without who asks."""
+    return (request.service, request.body, request.identity, tuple(sorted(request.headers.items())))
+
+
+class SharedCalls:
+    def __init__(self) -> None:
+        self._calls: dict[Hashable, _Shared] = {}
+
+    def begin(self, guard: Guard, request: SubgraphRequest, deadline: float, done: Answered) -> Call | None:
+        """Joins the call under way or begins it; None when it cannot be begun without waiting."""
+        key = sharing_key(request)
+        known = self._calls.get(key)
+        if known is None:
+            known = _Shared(self._calls, key)
+            call = guard.begin(request, deadline, known.finish)
+            if call is None:
+                return None
+            known.call = call
+            self._calls[key] = known
+        return _Seat(known, done)
+
+
+class _Shared:
+    def __init__(self, calls: "dict[Hashable, _Shared]", key: Hashable) -> None:
+        self.call: Call | None = None
+        self.seats: list[_Seat] = []
+        self._calls = calls
+        self._key = key
+
+    def finish(self, answer: bytes | None, failure: BaseException | None) -> None:
+        self._calls.pop(self._key, None)
+        for seat in list(self.seats):
+            seat.done(answer, failure)
+
+    def leave(self, seat: "_Seat") -> None:
+        if seat in self.seats:
+            self.seats.remove(seat)
+            if not self.seats and self.call is not None:
+                self._calls.pop(self._key, None)
+                self.call.cancel()
+
+
+class _Seat:
+    """One of those who wait for a shared call."""
+
+    def __init__(self, shared: _Shared, done: Answered) -> None:
+        self.done = done
+        self._shared = shared
+        shared.seats.append(self)
+
+    def cancel(self) -> None:
+        self._shared.leave(self)
