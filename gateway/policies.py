@@ -9,7 +9,9 @@ _BREAKER = Breaker(failures=8, reset=2.0)
 
 POLICIES = Policies(
     {
-        Subgraph("ticketing"): Policy(timeout=5.0, retries=2, breaker=_BREAKER, concurrency=256),
+        Subgraph("ticketing"): Policy(
+            timeout=5.0, retries=2, breaker=_BREAKER, concurrency=256, idempotency_argument="idempotencyKey"
+        ),
         Subgraph("concessions"): Policy(timeout=3.0, retries=2, breaker=_BREAKER, concurrency=128),
         Subgraph("customers"): Policy(timeout=5.0, retries=1, breaker=_BREAKER, concurrency=128),
         # A payment waits for the bank or the card company: 10 s, and no second try behind the caller's back.

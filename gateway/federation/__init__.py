@@ -1,5 +1,6 @@
 """A GraphQL Federation v2 gateway engine, driven by a supergraph SDL alone."""
 
+from gateway.federation.circuit import Breaker
 from gateway.federation.engine import Engine
 from gateway.federation.errors import (
     FederationError,
@@ -16,7 +17,6 @@ from gateway.federation.errors import (
 from gateway.federation.planner.plan import Plan
 from gateway.federation.request import EngineResponse, GraphQLRequest, SubgraphRequest, Transport
 from gateway.federation.resilience import (
-    Breaker,
     Constant,
     Fallback,
     FallbackContext,

@@ -13,7 +13,7 @@ FederationError
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -47,10 +47,20 @@ class RequestRefused(FederationError):
 
 
 class SubgraphFailure(FederationError):
-    """One fetch brought nothing usable. `code` goes to clients; the message names no address."""
+    """One fetch brought nothing usable. `code` goes to clients; the message names no address.
+
+    `sent` is False where it is certain that the subgraph has seen nothing of the request: then even a mutation may be
+    sent again.
+    """
 
     code = "SUBGRAPH_FAILED"
     retryable = True
+    sent = True
+
+    def before_sending(self) -> Self:
+        """This failure, having happened before the first byte went out."""
+        self.sent = False
+        return self
 
 
 class SubgraphUnavailable(SubgraphFailure):
@@ -84,3 +94,4 @@ class SubgraphMalformed(SubgraphFailure):
 class SubgraphRejected(SubgraphFailure):
     code = "SUBGRAPH_REJECTED"
     retryable = False
+    sent = False

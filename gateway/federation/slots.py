@@ -29,7 +29,7 @@ class Slots:
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
                 self.give()
-            else:
+            elif waiter in self._waiting:  # else it was passed over already
                 self._waiting.remove(waiter)
             raise
 
