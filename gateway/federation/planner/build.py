@@ -1,6 +1,6 @@
 """Builds plans: every leaf gets its way, the rarest first; of a few orders the best plan wins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -141,7 +141,8 @@ class _Attempt:
                 raise PlanningFailed(f"no subgraph reaches {item.position.type}.{item.name}")
             self.search.take(item, way)
 
-    def _leaves(self, item: Item, found: list[tuple[int, int, Item]]) -> None:
+    def _leaves(self, item: Item, found: list[tuple[int, int, Item]], beside: Sequence[Position] = ()) -> None:
+        """`beside` are positions whose selections end up in the same objects of the answer as the item's."""
         if item.name.startswith("__") and item.name != TYPENAME:
             return
         below = item.children
@@ -154,14 +155,37 @@ class _Attempt:
             self.has_choice = True
         positions = [below, *(cast for name, cast in below.casts.items() if name in below.runtime)]
         selected = [child for position in positions for child in position.items]
-        if not selected or self._needs_typename(below):
+        if not selected or self._needs_typename(below, beside):
             selected.append(below.inject(TYPENAME, "", self._ownership))
+        if len(positions) == 1 and not beside:
+            for child in selected:
+                self._leaves(child, found)
+            return
+        together = [*positions, *(each for other in beside for each in (other, *other.casts.values()))]
         for child in selected:
-            self._leaves(child, found)
+            self._leaves(child, found, _merging_with(child, together))
 
-    def _needs_typename(self, position: Position) -> bool:
-        """Objects of a type that clients may not see, or that should not occur here, have to be noticed."""
+    def _needs_typename(self, position: Position, beside: Sequence[Position]) -> bool:
+        """Objects of a type that clients may not see, or that should not occur here, have to be noticed.
+
+        So has the type of objects for which one of their possible types has a selection of another type.
+        """
+        if self._ownership.supergraph.is_abstract(position.type) and any(p.type != position.type for p in beside):
+            return True
         if any(name not in position.runtime or cast.earlier for name, cast in position.casts.items()):
             return True
         visible = self._ownership.visible_types
         return any(member not in visible for member in position.runtime) and len(position.runtime) > 1
+
+
+def _merging_with(item: Item, together: list[Position]) -> list[Position]:
+    """What is selected under the same response name on other positions of the same objects."""
+    if item.children is None or item.hidden:
+        return []
+    return [
+        other.children
+        for position in together
+        if position is not item.position
+        for other in position.items
+        if other.key == item.key and other.children is not None and not other.hidden
+    ]

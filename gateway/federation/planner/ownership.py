@@ -16,6 +16,7 @@ class Ownership:
         self.visible_types = visible_types
         self._hidden_enums: frozenset[str] | None = None
         self._whole: dict[tuple[str, str, str], bool] = {}
+        self._owners: dict[tuple[str, str], tuple[tuple[str, LocalType, LocalField], ...]] = {}
         self._moves: dict[str, tuple[tuple[str, LocalType, FieldSet], ...]] = {}
         self._values: dict[tuple[str, str, frozenset[str]], tuple[tuple[str, ...], frozenset[str]]] = {}
         self._closures: dict[tuple[str, str], frozenset[str]] = {}
@@ -63,8 +64,14 @@ class Ownership:
             self._whole[graph, local.name, name] = known
         return known
 
-    def owners(self, type_name: str, name: str) -> list[tuple[str, LocalType, LocalField]]:
+    def owners(self, type_name: str, name: str) -> tuple[tuple[str, LocalType, LocalField], ...]:
         """Subgraphs that answer a field of this type, also through an interface object that stands for it."""
+        known = self._owners.get((type_name, name))
+        if known is None:
+            known = self._owners[type_name, name] = self._find_owners(type_name, name)
+        return known
+
+    def _find_owners(self, type_name: str, name: str) -> tuple[tuple[str, LocalType, LocalField], ...]:
         found = []
         names = (type_name, *self.supergraph.interfaces.get(type_name, ()))
         for graph, types in self.supergraph.local.items():
@@ -76,7 +83,7 @@ class Ownership:
                 if field is not None and not field.external:
                     found.append((graph, local, field))
                     break
-        return found
+        return tuple(found)
 
     def moves(self, type_name: str) -> tuple[tuple[str, LocalType, FieldSet], ...]:
         """Where an object of this type can be asked for by key: subgraph, its type there, the key."""
@@ -89,9 +96,16 @@ class Ownership:
                     local = types.get(candidate)
                     if local is None or (candidate != type_name and not local.interface_object):
                         continue
+                    if local.kind == "INTERFACE" and not self._has_entities(graph, local):
+                        continue
                     found += [(graph, local, key.fields) for key in local.keys if key.resolvable]
             known = self._moves[type_name] = tuple(found)
         return known
+
+    def _has_entities(self, graph: str, interface: LocalType) -> bool:
+        """An interface's key opens nothing where the subgraph has no object to answer with."""
+        members = (self.local(graph, member) for member in interface.possible)
+        return any(member is not None and member.keys for member in members)
 
     def values_of(self, type_name: str, name: str, graphs: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
         """The object types that a field's value can have, and the subgraphs that can hold it.
@@ -179,11 +193,18 @@ class Ownership:
         return True
 
     def same_shape(self, first: str, second: str, name: str) -> bool:
-        """Whether no subgraph declares this field of two types differently: then one response name serves both."""
+        """Whether no subgraph declares this field of two types differently: then one response name serves both.
+
+        GraphQL lets objects of different types stand under one name where lists and non-nulls agree; what is selected
+        below has to agree in turn.
+        """
         if first == second or name == TYPENAME:
             return True
         for graph in self.supergraph.local:
             one, other = self.field(graph, first, name), self.field(graph, second, name)
-            if one is not None and other is not None and one.shape != other.shape:
+            if one is not None and other is not None and self._response_shape(one) != self._response_shape(other):
                 return False
         return True
+
+    def _response_shape(self, field: LocalField) -> str:
+        return field.shape.replace(field.named, "") if self.supergraph.is_composite(field.named) else field.shape

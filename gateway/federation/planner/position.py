@@ -39,6 +39,26 @@ class Item:
         self.api_type: GraphQLOutputType | None = None
 
 
+class Names:
+    """The items behind each response name of one place, whatever the types of the objects there.
+
+    Selections on different types stand side by side in a request, and GraphQL wants their response names to agree all
+    the way down: so places are told apart by response names alone, while positions are also by type.
+    """
+
+    __slots__ = ("_below", "items")
+
+    def __init__(self) -> None:
+        self.items: dict[str, list[Item]] = {}
+        self._below: dict[str, Names] = {}
+
+    def below(self, internal: str) -> "Names":
+        known = self._below.get(internal)
+        if known is None:
+            known = self._below[internal] = Names()
+        return known
+
+
 class Position:
     """Objects at one path of the answer.
 
@@ -79,14 +99,17 @@ class Position:
         self.items: list[Item] = []
         self.casts: dict[str, Position] = {}
         self.cursors: list[Cursor] = []
-        self.names: dict[str, list[Item]] = base.names if base is not None else {}
+        if base is not None:
+            self.names: Names = base.names
+        else:
+            self.names = parent.position.names.below(parent.internal) if parent is not None else Names()
         self.owned: dict[tuple[str, str], Item] = {}
         self.restricted: dict[int, str] = {}
         # Response names of the base that this type's selections mention before the base's own do.
         self.earlier: dict[str, int] = {}
 
     def child(self, item: Item, named: str, ownership: Ownership) -> "Position":
-        """The position below one of this position's items."""
+        """The position below one of this position's items, which has its response name by now."""
         runtime, graphs = ownership.values_of(self.type, item.name, self.graphs)
         item.children = Position(named, runtime, graphs, item)
         return item.children
@@ -109,7 +132,7 @@ class Position:
             turn += 1
             candidate = f"{wanted}_{self.type}" if turn == 1 else f"{wanted}_{self.type}{turn}"
         item.internal = candidate
-        self.names.setdefault(candidate, []).append(item)
+        self.names.items.setdefault(candidate, []).append(item)
         self.items.append(item)
         self.owned.setdefault((item.name, item.arguments), item)
         return item
@@ -117,7 +140,7 @@ class Position:
     def _free(self, candidate: str, item: Item, ownership: Ownership) -> bool:
         if candidate == TYPENAME and item.name != TYPENAME:
             return False
-        for other in self.names.get(candidate, ()):
+        for other in self.names.items.get(candidate, ()):
             if (other.name, other.arguments) != (item.name, item.arguments):
                 return False
             if not ownership.same_shape(other.position.type, self.type, item.name):
@@ -131,12 +154,13 @@ class Position:
             return known
         item = Item(self, name, name, arguments, frozenset())
         item.hidden = True
+        self.add(item, ownership)
         supergraph = ownership.supergraph
         if name != TYPENAME:
             field = supergraph.types.get(self.type, {}).get(name)
             if field is not None and supergraph.is_composite(field.named):
                 self.child(item, field.named, ownership)
-        return self.add(item, ownership)
+        return item
 
     def path(self) -> tuple[str, ...]:
         """Response names and `|Type` casts from the root to here."""

@@ -431,7 +431,12 @@ class Search:
                 cursor = Cursor(base.group, base.selection, way.provided, needs)
             else:
                 local = self.ownership.local(way.graph, base.selection.type)
-                selection = base.selection.cast(way.local) if local is not None and local.abstract else base.selection
+                selection = base.selection
+                if local is not None and local.abstract:
+                    selection = selection.cast(way.local)
+                else:
+                    # The subgraph knows the one type; whoever reads the answer knows only what the schema says.
+                    selection.typename = True
                 cursor = self._existing(way, base.group, selection) or Cursor(
                     base.group, selection, way.provided, base.needs
                 )

@@ -1,32 +1,8 @@
 """One small supergraph for each feature of Federation, with data and an operation that needs it."""
 
-from dataclasses import dataclass, field
-from typing import Any
-
-from tests.gateway.federation.simulator import Simulation, supergraph_sdl
-
-QUERY_AB = "type Query @join__type(graph: A) @join__type(graph: B)"
-
-
-@dataclass
-class Feature:
-    name: str
-    graphs: str
-    body: str
-    store: dict[str, Any]
-    query: str
-    fetches: int
-    rounds: int
-    roots: str = ""
-    variables: dict[str, Any] = field(default_factory=dict)
-
-    def simulation(self) -> Simulation:
-        return Simulation(supergraph_sdl(self.graphs, self.body, self.roots), self.store)
-
-
-def _store(query: dict[str, Any], *objects: dict[str, Any], **roots: dict[str, Any]) -> dict[str, Any]:
-    return {"Query": query, "objects": list(objects), **roots}
-
+from tests.gateway.federation.feature import QUERY_AB, Feature
+from tests.gateway.federation.feature import make_store as _store
+from tests.gateway.federation.features_found import LATER
 
 _ana = {"__typename": "User", "id": "1", "name": "Ana", "email": "ana@a", "score": 7, "level": "L7"}
 _bia = {"__typename": "User", "id": "2", "name": "Bia", "email": "bia@a", "score": 9, "level": "L9"}
@@ -198,4 +174,5 @@ FEATURES = [
         1,
         variables={"more": False},
     ),
+    *LATER,
 ]
