@@ -1,5 +1,6 @@
 """The tables, as text that is also Markdown."""
 
+import os
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -25,12 +26,12 @@ def machine() -> str:
     mhz = next((value.strip() for key, value in fields if key.strip() == "cpu MHz"), "unknown")
     cores = sum(key.strip() == "processor" for key, _ in fields)
     node = subprocess.run([node_program(), "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    head = ["git", "-C", str(ROOT), "log", "-1", "--format=%h"]
+    head = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
     commit = subprocess.run(head, capture_output=True, text=True, check=False).stdout.strip()
     libraries = ", ".join(f"{name} {version(name)}" for name in ("uvicorn", "uvloop", "httptools", "msgspec"))
     return (
         f"{model}, {mhz} MHz, {cores} cores; Linux {platform.release()}; Python {platform.python_version()}, "
-        f"{libraries}; Node {node}; commit {commit}"
+        f"{libraries}; Node {node}; commit {commit}; load average at the start {os.getloadavg()[0]:.1f}"
     )
 
 
@@ -42,7 +43,8 @@ def print_table(operation: Operation, rows: "Sequence[Measured]", answer: bytes)
     hand = next((row.rate for row in rows if row.contender.key == BY_HAND), None)
     print(f"\n**{operation.title}** ({len(answer) / 1000:.1f} KB)\n")
     print(
-        "| | requests per CPU-second | × better peer | × best option | of by hand | requests/s | p50 ms | p99 ms | peak MB | errors |"
+        "| | requests per CPU-second | × better peer | × best option | of by hand "
+        "| requests/s | p50 ms | p99 ms | peak MB | errors |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for row in rows:
