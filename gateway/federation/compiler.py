@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -16,8 +15,7 @@ from graphql import (
 )
 
 from gateway.federation.decode import DecoderMaker
-from gateway.federation.fast import FastProgram, compile_fast
-from gateway.federation.fast.program import Keeps
+from gateway.federation.fast import prefix_of
 from gateway.federation.operation.document import Operation
 from gateway.federation.planner.build import Planned
 from gateway.federation.planner.ownership import Ownership
@@ -48,7 +46,6 @@ class Program:
     project: Projector
     operation: Operation
     introspection: DocumentNode | None
-    fast: FastProgram | None
     size: int
 
     @property
@@ -62,9 +59,8 @@ def compile_program(
     introspection: list[FieldNode],
     schema: GraphQLSchema,
     ownership: Ownership,
-    keeps: Keeps,
 ) -> Program:
-    """Everything that requests of this operation share."""
+    """Everything that requests of this operation share, where they are answered with care."""
     plan = planned.plan
     index_of = {fetch.id: index for index, fetch in enumerate(plan.steps)}
     shape = shape_of(planned.root, schema, ownership.hidden_enums(schema))
@@ -72,10 +68,9 @@ def compile_program(
     steps = []
     for index, fetch in enumerate(plan.steps):
         releases = tuple(other for other, later in enumerate(plan.steps) if fetch.id in later.after)
-        prefix = b'{"query":' + msgspec.json.encode(fetch.operation) + b',"variables":'
+        prefix = prefix_of(fetch)
         decode = maker.decoder(fetch).decode
         steps.append(Step(fetch, index, prefix, decode, sum(dep in index_of for dep in fetch.after), releases))
-    fast = compile_fast(plan, maker, shape, [step.prefix for step in steps], keeps) if not introspection else None
     # Measured: a step with its decoder weighs some kilobytes beside its text.
     size = 4_000 + sum(8_000 + 6 * len(step.prefix) for step in steps)
     document = _introspection_document(operation, introspection) if introspection else None
@@ -86,7 +81,6 @@ def compile_program(
         make_projector(shape),
         operation,
         document,
-        fast,
         size,
     )
 

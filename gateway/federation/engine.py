@@ -6,12 +6,13 @@ body = await engine.execute(GraphQLRequest(query="{ products { name } }"))
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
 from graphql import (
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     print_ast,
@@ -25,10 +26,10 @@ from gateway.federation.compiler import Program, compile_program, introspect
 from gateway.federation.complete import complete_data
 from gateway.federation.errors import PlanningFailed, RequestRefused, SubgraphFailure, SupergraphError
 from gateway.federation.executor import Execution, Runtime, read_answer
-from gateway.federation.fast import Asked, FastRun
+from gateway.federation.fast import Asked, FastProgram, FastRun, compile_fast
 from gateway.federation.operation.document import Operation, choose_operation, read_document
 from gateway.federation.operation.normalise import Normaliser
-from gateway.federation.planner.build import build_plan
+from gateway.federation.planner.build import Planned, build_plan
 from gateway.federation.planner.ownership import Ownership
 from gateway.federation.planner.plan import Plan
 from gateway.federation.planner.position import Position
@@ -75,7 +76,7 @@ class Engine:
         self._documents: BoundedCache[Operation] = BoundedCache(
             self.settings.plan_cache_entries, self.settings.plan_cache_bytes
         )
-        self._programs: BoundedCache[Program] = BoundedCache(
+        self._programs: BoundedCache[FastProgram | Program] = BoundedCache(
             self.settings.plan_cache_entries, self.settings.plan_cache_bytes
         )
 
@@ -93,7 +94,7 @@ class Engine:
         """
         operation = self._operation(query, operation_name)
         if variables is None and operation.conditions:
-            return self._compile(operation, {}).plan
+            return self._plan(operation, {})[0].plan
         values = self._coerce(operation, dict(variables or {})) if operation.conditions else {}
         return self._program(query, operation_name, operation, values).plan
 
@@ -113,17 +114,39 @@ class Engine:
 
     def _program(
         self, query: str, operation_name: str | None, operation: Operation, variables: Mapping[str, Any]
-    ) -> Program:
+    ) -> FastProgram | Program:
+        """The quick program where there is one; `_careful` gives the other."""
         variant = operation.variant(variables)
 
-        def make() -> tuple[Program, int]:
-            program = self._compile(operation, dict(zip(operation.conditions, variant, strict=True)))
+        def make() -> tuple[FastProgram | Program, int]:
+            planned, introspection = self._plan(operation, dict(zip(operation.conditions, variant, strict=True)))
+            fast = None
+            if not introspection:
+                fast = compile_fast(planned, self.api_schema, self._ownership, self._runtime.policies.keeps)
+            if fast is not None:
+                return fast, fast.size
+            program = compile_program(planned, operation, introspection, self.api_schema, self._ownership)
             return program, program.size
 
         return self._programs.get((query, operation_name, variant), make)
 
-    def _compile(self, operation: Operation, conditions: dict[str, bool]) -> Program:
-        introspection: list[Any] = []
+    def _careful(
+        self, query: str, operation_name: str | None, operation: Operation, variables: Mapping[str, Any]
+    ) -> Program:
+        """Compiled when it is first needed: most operations never go wrong."""
+        variant = operation.variant(variables)
+
+        def make() -> tuple[FastProgram | Program, int]:
+            planned, introspection = self._plan(operation, dict(zip(operation.conditions, variant, strict=True)))
+            program = compile_program(planned, operation, introspection, self.api_schema, self._ownership)
+            return program, program.size
+
+        program = self._programs.get((query, operation_name, variant, "careful"), make)
+        assert isinstance(program, Program)  # noqa: S101 - for the type checker
+        return program
+
+    def _plan(self, operation: Operation, conditions: dict[str, bool]) -> tuple[Planned, list[FieldNode]]:
+        introspection: list[FieldNode] = []
 
         def normalise() -> Position:
             normaliser = Normaliser(
@@ -139,9 +162,7 @@ class Engine:
         planned = build_plan(
             self._ownership, operation.kind, normalise, declarations, tuple(sorted(conditions.items()))
         )
-        return compile_program(
-            planned, operation, introspection, self.api_schema, self._ownership, self._runtime.policies.keeps
-        )
+        return planned, introspection
 
     # -- requests ---------------------------------------------------------------------------------------------
 
@@ -152,7 +173,7 @@ class Engine:
     async def execute_detailed(self, request: GraphQLRequest) -> EngineResponse:
         """The response with how far the request came."""
         try:
-            program, variables = self._prepare(request)
+            program, variables, again = self._prepare(request)
         except RequestRefused as refused:
             return EngineResponse(refused.body, "request_error", complete=False)
         except PlanningFailed as failed:
@@ -161,46 +182,39 @@ class Engine:
             refusal = RequestRefused.because("Subscriptions need a streaming transport.", "BAD_REQUEST")
             return EngineResponse(refusal.body, "request_error", complete=False)
         deadline = self._deadline(request)
-        asked: dict[int, Asked] = {}
-        if program.fast is not None:
-            runtime = self._runtime
-            fast = FastRun(
-                program.fast,
-                request,
-                variables,
-                runtime.guards,
-                runtime.shared,
-                runtime.in_flight,
-                runtime.policies,
-                deadline,
-            )
-            data = await fast.run()
-            if data is not None:
-                return EngineResponse(b'{"data":' + data + self._closing(program), "data")
-            asked = fast.asked
-        execution = self._execution(program, request, variables, deadline, asked)
+        if isinstance(program, Program):
+            execution = self._execution(program, request, variables, deadline)
+            await execution.run()
+            return self._respond(execution, variables)
+        runtime = self._runtime
+        fast = FastRun(
+            program, request, variables, runtime.guards, runtime.shared, runtime.in_flight, runtime.policies, deadline
+        )
+        data = await fast.run()
+        if data is not None:
+            return EngineResponse(b'{"data":' + data + self._closing(program.plan), "data")
         try:
+            execution = self._execution(again(), request, variables, deadline, fast.asked)
             await execution.run()
         except asyncio.CancelledError:
-            if program.fast is not None:
-                fast.cancel()
+            fast.cancel()
             raise
         return self._respond(execution, variables)
 
-    def _closing(self, program: Program) -> bytes:
+    def _closing(self, plan: Plan) -> bytes:
         """What stands behind the data of an answer in which all went well."""
         if not self.settings.expose_plan:
             return b"}"
-        return b',"extensions":' + _encode({"plan": str(program.plan)}) + b"}"
+        return b',"extensions":' + _encode({"plan": str(plan)}) + b"}"
 
     async def subscribe(self, request: GraphQLRequest) -> AsyncIterator[bytes]:
         """One response body for each event. Raises RequestRefused before the first when the request is invalid."""
         try:
-            program, variables = self._prepare(request)
+            program, variables, _ = self._prepare(request)
         except PlanningFailed as failed:
             yield _failed_to_plan(failed).body
             return
-        if program.kind != "subscription":
+        if isinstance(program, FastProgram) or program.kind != "subscription":
             yield await self.execute(request)
             return
         first = program.steps[0]
@@ -219,7 +233,8 @@ class Engine:
             await opening.fail_event(first, failure)
             yield self._respond(opening, variables).body
 
-    def _prepare(self, request: GraphQLRequest) -> tuple[Program, dict[str, Any]]:
+    def _prepare(self, request: GraphQLRequest) -> tuple[FastProgram | Program, dict[str, Any], Callable[[], Program]]:
+        """The program, the variables as given, and how to have the careful program."""
         operation = self._operation(request.query, request.operation_name)
         provided = _read_variables(request.variables)
         coerced = self._coerce(operation, provided) if operation.node.variable_definitions else {}
@@ -227,7 +242,11 @@ class Engine:
         missing = [step.fetch.service for step in program.steps if step.fetch.service not in self._transports]
         if missing:
             raise PlanningFailed(f"subgraph {missing[0]!r} has no transport")
-        return program, provided
+        return (
+            program,
+            provided,
+            lambda: self._careful(request.query, request.operation_name, operation, coerced),
+        )
 
     def _coerce(self, operation: Operation, provided: dict[str, Any]) -> dict[str, Any]:
         result = get_variable_values(

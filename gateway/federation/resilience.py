@@ -298,8 +298,11 @@ class _Begun:
         self.timer: asyncio.TimerHandle | None = None
 
     def leave(self) -> None:
+        """Gives the place back, and lets go of what refers to this: nothing is left for the cycle collector."""
+        self.call = None
         if self.timer is not None:
             self.timer.cancel()
+            self.timer = None
         if self._slots is not None:
             self._slots.give()
 

@@ -8,15 +8,18 @@ validation has let through (GraphQL names: `[_A-Za-z][_0-9A-Za-z]*`), so that no
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
+from graphql import GraphQLSchema
 
 from gateway.federation.decode import DecoderMaker
 from gateway.federation.fast.places import NotFast, Path, Place, PlaceMap, Slot, Source
-from gateway.federation.planner.ownership import TYPENAME
+from gateway.federation.planner.build import Planned
+from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import EntityPart, Fetch, Plan, Representation, Selected, Target
-from gateway.federation.shape import ObjectShape
+from gateway.federation.shape import ObjectShape, shape_of
 
 # Scalars that are told apart by their value; others by their bytes.
 _COMPARABLE: dict[str, Any] = {"ID": str | int, "String": str, "Int": int, "Boolean": bool}
@@ -70,17 +73,29 @@ class FastProgram:
     make_root: Callable[[], Any]
     finish: Callable[[list[Any], Any], None] | None
     slots: int
+    plan: Plan
+    size: int
+
+    @property
+    def kind(self) -> str:
+        return self.plan.kind
 
 
-def compile_fast(
-    plan: Plan, maker: DecoderMaker, shape: ObjectShape, prefixes: list[bytes], keeps: Keeps
-) -> FastProgram | None:
+def prefix_of(fetch: Fetch) -> bytes:
+    """The body of a fetch's request up to the values of its variables."""
+    return b'{"query":' + msgspec.json.encode(fetch.operation) + b',"variables":'
+
+
+def compile_fast(planned: Planned, schema: GraphQLSchema, ownership: Ownership, keeps: Keeps) -> FastProgram | None:
     """The program; None when something in the plan has to be judged, value by value.
 
     `keeps(service, coordinate)` tells whether a fallback wants to know the last good value of a field.
     """
+    plan = planned.plan
+    shape = shape_of(planned.root, schema, ownership.hidden_enums(schema))
+    maker = DecoderMaker(ownership, plan, planned.layout, shape)
     try:
-        return _Compiler(plan, maker, shape, keeps).program(prefixes)
+        return _Compiler(plan, maker, shape, keeps).program()
     except NotFast:
         return None
 
@@ -97,14 +112,11 @@ class _Compiler:
         self._types: dict[Path, Any] = {}
         self._globals: dict[str, Any] = {"UNSET": msgspec.UNSET, "Surprise": Surprise, "Raw": msgspec.Raw}
 
-    def program(self, prefixes: list[bytes]) -> FastProgram:
+    def program(self) -> FastProgram:
         for fetch in self._plan.steps:
             for alias in self._maker.layout[fetch.id]:
                 self._state[fetch.id, alias] = len(self._state)
-        steps = tuple(
-            self._step(fetch, index, prefix)
-            for index, (fetch, prefix) in enumerate(zip(self._plan.steps, prefixes, strict=True))
-        )
+        steps = tuple(self._step(fetch, index, prefix_of(fetch)) for index, fetch in enumerate(self._plan.steps))
         return FastProgram(
             steps,
             tuple(step for step in steps if not step.waits_for),
@@ -112,6 +124,9 @@ class _Compiler:
             self._root_type(),
             self._finisher(),
             len(self._state),
+            self._plan,
+            # Measured with tracemalloc on the operations of a buyer's journey.
+            6_000 + sum(9_000 + 6 * len(step.prefix) for step in steps),
         )
 
     # -- types ------------------------------------------------------------------------------------------------
@@ -177,7 +192,7 @@ class _Compiler:
             take = self._taker(fetch)
         else:
             members = [
-                (f"e{number}", list[self._carrier((fetch.id, part.alias)) | None], msgspec.NODEFAULT)
+                (f"e{number}", _listed(self._carrier((fetch.id, part.alias)) | None), msgspec.NODEFAULT)
                 for number, part in enumerate(fetch.entities)
             ]
             data = _define("Data", members, {f"e{n}": part.alias for n, part in enumerate(fetch.entities)})
@@ -207,7 +222,8 @@ class _Compiler:
             lines += [f"    value = data.{_attribute(name)}"]
             lines += [f"    {line}" for line in self._check("value", self._places.root.slots[name])]
             lines += [f"    root.{_attribute(name)} = value"]
-        return self._define_function("take", "state, root, data", lines)
+        take: Callable[[list[Any], Any, Any], None] = self._define_function("take", "state, root, data", lines)
+        return take
 
     def _part(self, fetch: Fetch, part: EntityPart) -> FastPart:
         source = (fetch.id, part.alias)
@@ -347,11 +363,11 @@ class _Compiler:
             hidden = [name for name in place.hidden if name != TYPENAME]
             if not hidden:
                 continue
-            unset = [f"{_attribute(name)} = UNSET" for name in hidden]
+            unset = partial(_unsetting, hidden)
             if place is self._places.root:
-                lines += [f"    root.{line}" for line in unset]
+                lines += [f"    {line}" for line in unset("root")]
             else:
-                lines += self._walk(place, lambda variable, unset=unset: [f"{variable}.{line}" for line in unset])
+                lines += self._walk(place, unset)
         return self._define_function("finish", "state, root", lines) if lines else None
 
     # -- text -------------------------------------------------------------------------------------------------
@@ -407,8 +423,16 @@ def _wrapped(made: Any, wrappers: tuple[str, ...]) -> Any:
         return made | None
     if wrappers[0] == "!":
         rest = wrappers[1:]
-        return made if not rest else list[_wrapped(made, rest[1:])]  # type: ignore[misc]
-    return list[_wrapped(made, wrappers[1:])] | None  # type: ignore[misc]
+        return made if not rest else _listed(_wrapped(made, rest[1:]))
+    return _listed(_wrapped(made, wrappers[1:])) | None
+
+
+def _unsetting(names: list[str], variable: str) -> list[str]:
+    return [f"{variable}.{_attribute(name)} = UNSET" for name in names]
+
+
+def _listed(element: Any) -> Any:
+    return list[element]
 
 
 def _attribute(name: str) -> str:

@@ -31,13 +31,21 @@ class Memory(Protocol):
 
 
 class Asked:
-    """One request of a step and what became of it: `answer`, `failure`, or still under way."""
+    """One request of a step and what became of it: `answer`, `failure`, or still under way.
 
-    __slots__ = ("answer", "body", "call", "failure", "waiter")
+    It refers to its run only as long as it is under way, so that nothing is left for the cycle collector.
+    """
 
-    def __init__(self, body: bytes) -> None:
-        self.body = body
+    __slots__ = ("answer", "body", "call", "failure", "objects", "request", "run", "step", "task", "waiter")
+
+    def __init__(self, run: "FastRun", step: FastStep, request: SubgraphRequest, objects: list[_Found]) -> None:
+        self.run: FastRun | None = run
+        self.step = step
+        self.request = request
+        self.body = request.body
+        self.objects = objects
         self.call: Call | None = None
+        self.task: asyncio.Task[bytes] | None = None
         self.answer: bytes | None = None
         self.failure: BaseException | None = None
         self.waiter: asyncio.Future[None] | None = None
@@ -51,6 +59,48 @@ class Asked:
             raise self.failure
         assert self.answer is not None  # noqa: S101 - for the type checker
         return self.answer
+
+    def told(self, answer: bytes | None, failure: BaseException | None) -> None:
+        """How a call that was begun has ended."""
+        self.call = None
+        if answer is None:
+            # It failed, or nothing was sent after all: the ordinary way goes on.
+            self._go_on(failure)
+        else:
+            self._end(answer, None)
+
+    def _go_on(self, failure: BaseException | None) -> None:
+        if self.run is not None:
+            self.ask(self.run.guards[self.request.service].execute(self.request, self.run.deadline, failure))
+
+    def ask(self, work: Coroutine[Any, Any, bytes]) -> None:
+        """The ordinary way to a subgraph: with waiting, retries and hedges, in a task of its own."""
+        self.task = asyncio.ensure_future(work)
+        self.task.add_done_callback(self._asked)
+
+    def _asked(self, task: asyncio.Task[bytes]) -> None:
+        self.task = None
+        if task.cancelled():
+            self.run = None
+            return
+        failure = task.exception()
+        self._end(task.result() if failure is None else None, failure)
+
+    def _end(self, answer: bytes | None, failure: BaseException | None) -> None:
+        run, self.run = self.run, None
+        self.answer, self.failure = answer, failure
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+        if run is not None:
+            run.ended(self)
+
+    def cancel(self) -> None:
+        self.run = None
+        if self.call is not None:
+            self.call.cancel()
+            self.call = None
+        if self.task is not None:
+            self.task.cancel()
 
 
 class FastRun:
@@ -71,25 +121,22 @@ class FastRun:
         self._program = program
         self._request = request
         self._variables = variables
-        self._guards = guards
+        self.guards = guards
         self._shared = shared
         self._in_flight = in_flight
         self._memory = memory
-        self._deadline = deadline
+        self.deadline = deadline
         self._root = program.make_root()
         self._state: list[Any] = [()] * program.slots
         self._waits = list(program.waits)
         self._left = len(program.steps)
         self._over = False
-        self._tasks: set[asyncio.Task[bytes]] = set()
 
     async def run(self) -> bytes | None:
         """None on a surprise. On cancellation nothing stays under way."""
         if not self._left:
             return _encode(self._root)
-        loop = asyncio.get_running_loop()
-        self._loop = loop
-        self._done: asyncio.Future[bool] = loop.create_future()
+        self._done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         try:
             self._begin_all(self._program.first)
             if not await self._done:
@@ -103,10 +150,7 @@ class FastRun:
         """Gives up what is under way."""
         self._over = True
         for asked in self.asked.values():
-            if asked.call is not None and asked.answer is None and asked.failure is None:
-                asked.call.cancel()
-        for task in self._tasks:
-            task.cancel()
+            asked.cancel()
 
     def _begin_all(self, steps: tuple[FastStep, ...] | list[FastStep]) -> None:
         try:
@@ -131,72 +175,41 @@ class FastRun:
             self._release(step)
             return
         variables = b"{" + b",".join(entries) + b"}"
-        asked = self.asked[step.index] = Asked(step.prefix + variables + b"}")
         fetch, request = step.fetch, self._request
         outgoing = SubgraphRequest(
             service=fetch.service,
-            body=asked.body,
+            body=step.prefix + variables + b"}",
             query=fetch.operation,
             variables=variables,
             kind=fetch.kind,  # type: ignore[arg-type]
             identity=request.identity,
             headers=request.headers,
         )
-        guard = self._guards[fetch.service]
-
-        def done(answer: bytes | None, failure: BaseException | None) -> None:
-            if answer is None and failure is None:
-                # Nothing was sent after all: the ordinary way does it.
-                self._ask(step, objects, asked, guard.execute(outgoing, self._deadline))
-            elif failure is not None:
-                self._ask(step, objects, asked, guard.execute(outgoing, self._deadline, failure))
-            else:
-                self._answered(step, objects, asked, answer)
-
-        if self._shared is not None and fetch.kind == "query":
-            asked.call = self._shared.begin(guard, outgoing, self._deadline, done)
+        asked = self.asked[step.index] = Asked(self, step, outgoing, objects)
+        guard = self.guards[fetch.service]
+        sharing = fetch.kind == "query"
+        if sharing and self._shared is not None:
+            asked.call = self._shared.begin(guard, outgoing, self.deadline, asked.told)
         else:
-            asked.call = guard.begin(outgoing, self._deadline, done)
+            asked.call = guard.begin(outgoing, self.deadline, asked.told)
         if asked.call is not None:
             return
-        if self._in_flight is not None and fetch.kind == "query":
-            share = self._in_flight.share
-            work = share(sharing_key(outgoing), lambda: guard.execute(outgoing, self._deadline))
+        if sharing and self._in_flight is not None:
+            deadline, share = self.deadline, self._in_flight.share
+            asked.ask(share(sharing_key(outgoing), lambda: guard.execute(outgoing, deadline)))
         else:
-            work = guard.execute(outgoing, self._deadline)
-        self._ask(step, objects, asked, work)
+            asked.ask(guard.execute(outgoing, self.deadline))
 
-    def _ask(self, step: FastStep, objects: list[_Found], asked: Asked, work: Coroutine[Any, Any, bytes]) -> None:
-        """The ordinary way to a subgraph: with waiting, retries and hedges, in a task of its own."""
-        asked.call = None
-        if self._over and self._done.cancelled():
-            work.close()
+    def ended(self, asked: Asked) -> None:
+        """An answer or a failure has come."""
+        if self._over:
             return
-        task: asyncio.Task[bytes] = self._loop.create_task(work)
-        self._tasks.add(task)
-
-        def done(task: asyncio.Task[bytes]) -> None:
-            self._tasks.discard(task)
-            if task.cancelled():
-                return
-            failure = task.exception()
-            if failure is not None:
-                asked.failure = failure
-                self._resolve(asked)
-                self._stop(False)
-            else:
-                self._answered(step, objects, asked, task.result())
-
-        task.add_done_callback(done)
-
-    def _answered(self, step: FastStep, objects: list[_Found], asked: Asked, answer: bytes | None) -> None:
-        asked.answer = answer
-        self._resolve(asked)
-        if self._over or answer is None:
+        if asked.answer is None:
+            self._stop(False)
             return
         try:
-            self._absorb(step, objects, step.decode(answer))
-            self._release(step)
+            self._absorb(asked.step, asked.objects, asked.step.decode(asked.answer))
+            self._release(asked.step)
         except _SURPRISES:
             self._stop(False)
 
@@ -237,10 +250,6 @@ class FastRun:
             self._waits[index] -= 1
             if not self._waits[index]:
                 self._begin(self._program.steps[index])
-
-    def _resolve(self, asked: Asked) -> None:
-        if asked.waiter is not None and not asked.waiter.done():
-            asked.waiter.set_result(None)
 
     def _stop(self, well: bool) -> None:
         self._over = True

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.federation.planner.groups import Group, Selection
+from gateway.federation.planner.merge import merge_siblings
 from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import EntityPart, Fetch, Plan, Selected, Target
 from gateway.federation.planner.search import Search
@@ -21,7 +22,8 @@ def emit_plan(
     """Groups of one subgraph and round become one fetch; equal entity selections become one `_entities`."""
     graphs = list(ownership.supergraph.graphs)
     batches: dict[tuple[int, int, bool, tuple[str, ...]], list[Group]] = {}
-    for group in search.groups:
+    merged = merge_siblings(search.groups)
+    for group in merged:
         # A nested root type is asked by a request of its own: its fields belong elsewhere in the answer.
         at = () if group.entity else group.position.path()
         # A mutation and an entity fetch never share a request.
@@ -37,7 +39,7 @@ def emit_plan(
     for index, ((level, graph_index, _, at), groups) in enumerate(ordered):
         after = {ids[dep] for group in groups for dep in group.deps}
         if kind == "mutation" and any(not group.entity for group in groups):
-            after |= {ids[group] for group in search.groups if group.level < level}
+            after |= {ids[group] for group in merged if group.level < level}
         fetch_kind = kind if not at and not all(group.entity for group in groups) else "query"
         text, names, parts, layout[index + 1] = _print_operation(fetch_kind, groups, declarations)
         service = ownership.supergraph.graphs[graphs[graph_index]].name

@@ -230,6 +230,10 @@ class HttpTransport:
                 return
 
 
+def _nobody(_answer: bytes | None, _failure: BaseException | None) -> None:
+    """Who is told when nobody waits any more."""
+
+
 class _Sent:
     """A request that was sent without waiting; stands where a future would."""
 
@@ -248,26 +252,29 @@ class _Sent:
         return self._over
 
     def set_result(self, result: tuple[int, bytes], /) -> None:
-        self._over = True
-        self._release(self._connection)
+        answered = self._leave()
         try:
             body = _judge(*result)
         except SubgraphFailure as failure:
-            self._answered(None, failure)
+            answered(None, failure)
         else:
-            self._answered(body, None)
+            answered(body, None)
 
     def set_exception(self, exception: BaseException, /) -> None:
-        self._over = True
         unheard = self._connection.fresh and self._query and isinstance(exception, SubgraphUnavailable)
-        self._release(self._connection)
         # The server closed an idle connection as we wrote: as if nothing had been sent.
-        self._answered(None, None if unheard else exception)
+        self._leave()(None, None if unheard else exception)
 
     def cancel(self) -> None:
-        self._over = True
         self._connection.close()
+        self._leave()
+
+    def _leave(self) -> Answered:
+        """Gives the connection back, and lets go of who is told: each refers to the other while under way."""
+        self._over = True
         self._release(self._connection)
+        answered, self._answered = self._answered, _nobody
+        return answered
 
 
 def _judge(status: int, body: bytes) -> bytes:
