@@ -1,0 +1,323 @@
+"""Every owner of fields, with every fault, in the operations that need it: the exact answer, and what it may cost.
+
+The platform's own supergraph and policies; only `slow` is made quick by shorter timeouts. How long a fault may keep a
+client is asserted by what bounds it: the attempts made, and the time that each was allowed.
+"""
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import gateway
+from gateway.federation import (
+    Engine,
+    Field,
+    GraphQLRequest,
+    InProcessTransport,
+    LastGood,
+    Policies,
+    Policy,
+    Subgraph,
+    SubgraphRequest,
+    SubgraphStatus,
+    SubgraphUnavailable,
+)
+from gateway.policies import POLICIES
+from tests.gateway.federation.simulator import Simulation
+
+SDL = (Path(gateway.__file__).parent / "supergraph.graphql").read_text(encoding="utf-8")
+SERVICES = ("ticketing", "concessions", "customers", "payments", "notifications", "suggestions", "experience")
+SLOW_TIMEOUT = 0.01
+
+_combo = {"__typename": "Product", "id": "pr1", "name": "Pipoca e refrigerante"}
+_event = {"__typename": "Event", "id": "e1", "kind": "CINEMA", "name": "Central do Brasil", "combos": [_combo]}
+_payment = {"__typename": "Payment", "id": "pa1", "status": "SUCCEEDED"}
+_order = {"__typename": "ConcessionOrder", "id": "o1", "status": "PAID", "pickupCode": "B7"}
+_reservation = {
+    "__typename": "Reservation",
+    "id": "r1",
+    "status": "CONFIRMED",
+    "payment": _payment,
+    "concessionOrder": _order,
+}
+_suggestion = {"__typename": "Suggestion", "id": "s1", "reason": "POPULAR", "status": "SHOWN"}
+_sent = {
+    "__typename": "NotificationEdge",
+    "node": {"__typename": "Notification", "id": "n1", "subject": "Bem-vinda"},
+}
+_customer = {
+    "__typename": "Customer",
+    "id": "c1",
+    "name": "Ana",
+    "notifications": {"__typename": "NotificationConnection", "edges": [_sent]},
+    "suggestions": [_suggestion],
+}
+STORE = {
+    "Query": {"event": _event, "me": _customer, "payment": _payment, "reservation": _reservation},
+    "Mutation": {
+        "cancelReservation": {"__typename": "CancelReservationPayload", "reservation": _reservation, "errors": []},
+        "checkInTicket": {
+            "__typename": "CheckInTicketPayload",
+            "ticket": {"__typename": "Ticket", "id": "t1", "code": "ABC"},
+            "errors": [],
+        },
+        "updatePreferences": {"__typename": "CustomerPayload", "customer": _customer, "errors": []},
+    },
+    "objects": [_event, _combo, _payment, _order, _reservation, _suggestion, _customer],
+}
+
+
+@dataclass(frozen=True)
+class Touch:
+    """An operation, the service that fails in it, what remains of the data and where the error is."""
+
+    name: str
+    service: str
+    query: str
+    whole: Any
+    rest: Any
+    path: list[str | int]
+    keyed: bool = False
+    warm: bool = False
+
+
+EVENT = '{ event(id: "e1") { name combos(first: 1) { name } } }'
+EVENT_WHOLE = {"event": {"name": "Central do Brasil", "combos": [{"name": "Pipoca e refrigerante"}]}}
+ME = "{ me { name notifications(first: 1) { edges { node { subject } } } } }"
+ME_WHOLE = {"me": {"name": "Ana", "notifications": {"edges": [{"node": {"subject": "Bem-vinda"}}]}}}
+ORDER = '{ reservation(id: "r1") { status concessionOrder { pickupCode } } }'
+ORDER_WHOLE = {"reservation": {"status": "CONFIRMED", "concessionOrder": {"pickupCode": "B7"}}}
+PAID = '{ reservation(id: "r1") { status payment { status } } }'
+PAID_WHOLE = {"reservation": {"status": "CONFIRMED", "payment": {"status": "SUCCEEDED"}}}
+SUGGESTED = "{ me { suggestions(first: 1) { reason status } } }"
+SUGGESTED_WHOLE = {"me": {"suggestions": [{"reason": "POPULAR", "status": "SHOWN"}]}}
+CANCEL = """mutation { cancelReservation(input: {reservationId: "r1", idempotencyKey: "k"}) {
+  reservation { status concessionOrder { status } } errors { code } } }"""
+CANCEL_WHOLE = {
+    "cancelReservation": {
+        "reservation": {"status": "CONFIRMED", "concessionOrder": {"status": "PAID"}},
+        "errors": [],
+    }
+}
+CHECK_IN = 'mutation { checkInTicket(input: {qrPayload: "q"}) { ticket { code } errors { code } } }'
+PREFER = "mutation { updatePreferences(input: {smsEnabled: true}) { customer { name } errors { code } } }"
+
+TOUCHES = [
+    Touch("event", "ticketing", EVENT, EVENT_WHOLE, {"event": None}, ["event"]),
+    # Nothing was ever seen of these combos: the field is not nullable, so its event goes.
+    Touch("combos", "concessions", EVENT, EVENT_WHOLE, {"event": None}, ["event", "combos"]),
+    Touch("combos seen before", "concessions", EVENT, EVENT_WHOLE, EVENT_WHOLE, ["event", "combos"], warm=True),
+    Touch("event whose combos were seen", "ticketing", EVENT, EVENT_WHOLE, {"event": None}, ["event"], warm=True),
+    Touch(
+        "order",
+        "concessions",
+        ORDER,
+        ORDER_WHOLE,
+        {"reservation": {"status": "CONFIRMED", "concessionOrder": None}},
+        ["reservation", "concessionOrder"],
+    ),
+    Touch("reservation", "ticketing", ORDER, ORDER_WHOLE, {"reservation": None}, ["reservation"]),
+    Touch("customer", "customers", ME, ME_WHOLE, {"me": None}, ["me"]),
+    Touch("notifications", "notifications", ME, ME_WHOLE, {"me": None}, ["me", "notifications"]),
+    Touch(
+        "payment",
+        "payments",
+        '{ payment(id: "pa1") { status } }',
+        {"payment": {"status": "SUCCEEDED"}},
+        {"payment": None},
+        ["payment"],
+    ),
+    Touch(
+        "payment of a reservation",
+        "payments",
+        PAID,
+        PAID_WHOLE,
+        {"reservation": {"status": "CONFIRMED", "payment": None}},
+        ["reservation", "payment", "status"],
+    ),
+    Touch(
+        "payment behind the experience",
+        "experience",
+        PAID,
+        PAID_WHOLE,
+        {"reservation": {"status": "CONFIRMED", "payment": None}},
+        ["reservation", "payment"],
+    ),
+    Touch(
+        "suggestion",
+        "suggestions",
+        SUGGESTED,
+        SUGGESTED_WHOLE,
+        {"me": {"suggestions": [{"reason": "POPULAR", "status": None}]}},
+        ["me", "suggestions", 0, "status"],
+    ),
+    Touch("cancel with a key", "ticketing", CANCEL, CANCEL_WHOLE, None, ["cancelReservation"], keyed=True),
+    Touch(
+        "order of what was cancelled",
+        "concessions",
+        CANCEL,
+        CANCEL_WHOLE,
+        {"cancelReservation": {"reservation": {"status": "CONFIRMED", "concessionOrder": None}, "errors": []}},
+        ["cancelReservation", "reservation", "concessionOrder"],
+    ),
+    Touch(
+        "check-in without a key",
+        "ticketing",
+        CHECK_IN,
+        {"checkInTicket": {"ticket": {"code": "ABC"}, "errors": []}},
+        None,
+        ["checkInTicket"],
+    ),
+    Touch(
+        "preferences without a key",
+        "customers",
+        PREFER,
+        {"updatePreferences": {"customer": {"name": "Ana"}, "errors": []}},
+        None,
+        ["updatePreferences"],
+    ),
+]
+# Fault → the error's code, and whether another attempt may help.
+FAULTS = {
+    "down": ("SUBGRAPH_UNAVAILABLE", True),
+    "slow": ("SUBGRAPH_TIMEOUT", True),
+    "HTTP 500": ("SUBGRAPH_STATUS", False),
+    "malformed JSON": ("SUBGRAPH_MALFORMED", False),
+    "partial errors": ("SUBGRAPH_ERROR", False),
+    "wrong shape": ("SUBGRAPH_MALFORMED", False),
+}
+
+
+@dataclass
+class Faulty:
+    """A service's transport that fails as it is told; keeps what arrived, with the time allowed for it."""
+
+    healthy: InProcessTransport
+    fault: str | None = None
+    arrived: list[tuple[str, float]] = field(default_factory=list)
+
+    async def execute(self, request: SubgraphRequest) -> bytes:
+        self.arrived.append((request.kind, request.timeout))
+        match self.fault:
+            case "down":
+                raise SubgraphUnavailable("closed the connection")
+            case "slow":
+                await asyncio.Event().wait()
+            case "HTTP 500":
+                raise SubgraphStatus(500)
+            case "malformed JSON":
+                return b'{"data":{"'
+            case "partial errors":
+                return _with_error(msgspec.json.decode(await self.healthy.execute(request)))
+            case "wrong shape":
+                answer = msgspec.json.decode(await self.healthy.execute(request))
+                return msgspec.json.encode({"data": dict.fromkeys(answer["data"], 7)})
+        return await self.healthy.execute(request)
+
+    async def subscribe(self, request: SubgraphRequest) -> AsyncIterator[bytes]:
+        raise NotImplementedError
+        yield b""
+
+
+def _with_error(answer: Any) -> bytes:
+    """The answer without its first field, and the error that explains it."""
+    data = answer["data"]
+    ((root, value),) = data.items()
+    if isinstance(value, list):
+        ((name, _),) = ((name, found) for name, found in value[0].items() if name != "__typename")
+        value[0][name] = None
+        path = [root, 0, name]
+    else:
+        # Mutations' roots are not nullable.
+        answer["data"] = None if root in STORE["Mutation"] else {root: None}
+        path = [root]
+    error = {"message": "psycopg: 10.0.0.7 refused", "path": path, "extensions": {"code": "INTERNAL_SERVER_ERROR"}}
+    return msgspec.json.encode({**answer, "errors": [error]})
+
+
+@dataclass
+class Platform:
+    engine: Engine
+    services: dict[str, Faulty]
+
+    async def ask(self, query: str, identity: str) -> Any:
+        return msgspec.json.decode(await self.engine.execute(GraphQLRequest(query=query, identity=identity)))
+
+
+def make_platform(timeout: float | None = None) -> Platform:
+    simulation = Simulation(SDL, STORE)
+    services = {name: Faulty(InProcessTransport(simulation._caller(name.upper()))) for name in SERVICES}
+    policies: dict[Subgraph | Field, Policy] = {}
+    for name in SERVICES:
+        declared = POLICIES.of_service(name)
+        policies[Subgraph(name)] = declared if timeout is None else replace(declared, timeout=timeout)
+    for coordinate in POLICIES.coordinates:
+        fallback = copy.deepcopy(POLICIES.fallback("", coordinate))
+        policies[Field(coordinate)] = Policy(fallback=fallback)
+    return Platform(Engine(SDL, transports=services, policies=Policies(policies)), services)
+
+
+@pytest.fixture(scope="module")
+def platform() -> Platform:
+    """One for all cases, as in life: each asks as somebody else, and leaves every service well."""
+    return make_platform()
+
+
+@pytest.fixture(scope="module")
+def quick() -> Platform:
+    return make_platform(SLOW_TIMEOUT)
+
+
+def test_every_service_and_every_declared_fallback_is_in_the_matrix() -> None:
+    assert {touch.service for touch in TOUCHES} == set(SERVICES)
+    assert POLICIES.coordinates == {"Event.combos"}
+    assert isinstance(POLICIES.fallback("concessions", "Event.combos"), LastGood)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("touch", TOUCHES, ids=lambda touch: touch.name)
+async def test_a_fault_costs_what_it_must_and_no_more(
+    platform: Platform, quick: Platform, touch: Touch, fault: str
+) -> None:
+    here = quick if fault == "slow" else platform
+    identity = f"{touch.name}, {fault}"
+    service = here.services[touch.service]
+    policy = replace(POLICIES.of_service(touch.service), **({"timeout": SLOW_TIMEOUT} if fault == "slow" else {}))
+    code, passing = FAULTS[fault]
+    if touch.warm:
+        assert await here.ask(touch.query, identity) == {"data": touch.whole}
+    service.arrived.clear()
+    service.fault = fault
+    try:
+        answer = await here.ask(touch.query, identity)
+    finally:
+        service.fault = None
+
+    assert answer["data"] == touch.rest
+    if touch.rest == touch.whole:
+        entry = {"path": touch.path, "source": "last_good", "reason": code}
+        if fault == "partial errors":
+            entry["reason"] = "INTERNAL_SERVER_ERROR"
+        assert answer == {"data": touch.whole, "extensions": {"degraded": [entry]}}
+    else:
+        assert "extensions" not in answer
+        (error,) = answer["errors"]
+        # Where a value of a wrong shape is found by completing the answer, whose it was is not known any more.
+        owner = {} if fault == "wrong shape" and len(touch.path) == 1 else {"service": touch.service}
+        assert (error["path"], error["extensions"]) == (touch.path, {"code": code, **owner})
+        assert "10.0.0.7" not in error["message"]
+
+    # The latency bound: so many attempts, each within the policy's timeout.
+    kinds = {kind for kind, _ in service.arrived}
+    repeatable = kinds == {"query"} or touch.keyed
+    assert len(service.arrived) == 1 + (policy.retries if passing and repeatable else 0)
+    assert policy.timeout is not None
+    assert all(0 < allowed <= policy.timeout for _, allowed in service.arrived)
+
+    assert await here.ask(touch.query, identity) == {"data": touch.whole}
