@@ -52,8 +52,7 @@ def read_document(query: str, schema: GraphQLSchema, settings: EngineSettings) -
     try:
         document = parse(query, max_tokens=settings.limits.tokens)
     except GraphQLError as error:
-        code = "OPERATION_TOO_COMPLEX" if "tokens" in error.message else "GRAPHQL_PARSE_FAILED"
-        raise RequestRefused([_formatted(error, code)]) from error
+        raise RequestRefused([_formatted(error, "GRAPHQL_PARSE_FAILED")]) from error
     except RecursionError as error:
         raise RequestRefused.because("The document is nested too deeply.", "OPERATION_TOO_COMPLEX") from error
     check_document(document, settings.limits)

@@ -101,6 +101,12 @@ def test_tokens_are_counted_as_the_parser_counts_them(text: str, tokens: int) ->
         check_text(text, Limits(tokens=tokens - 1))
 
 
+async def test_a_syntax_error_at_a_word_is_one_whatever_the_word() -> None:
+    """It was once read as a document of too many of them."""
+    answer = await make_engine().execute(GraphQLRequest(query="tokens { id }"))
+    assert [error["extensions"]["code"] for error in msgspec.json.decode(answer)["errors"]] == ["GRAPHQL_PARSE_FAILED"]
+
+
 def selecting(*selections: str) -> str:
     return "{ events { edges { node { " + " ".join(selections) + " } } } }"
 
