@@ -26,9 +26,12 @@ _Scope = tuple[str, ...] | None
 
 @dataclass(slots=True)
 class _Found:
-    """Field nodes by type scope (None: every type) and response name, and when each was first met."""
+    """Field nodes, with when each was met, by type scope (None: every type) and response name.
 
-    scopes: dict[str | None, dict[str, list[FieldNode]]] = field(default_factory=lambda: {None: {}})
+    `order` says when a name was first met in a scope.
+    """
+
+    scopes: dict[str | None, dict[str, list[tuple[int, FieldNode]]]] = field(default_factory=lambda: {None: {}})
     order: dict[tuple[str | None, str], int] = field(default_factory=dict)
 
 
@@ -67,9 +70,10 @@ class Normaliser:
             self._expand_where_needed(position, found)
         # In the order in which the client first mentions them, so that merged children keep theirs.
         for (scope, key), order in sorted(found.order.items(), key=lambda entry: entry[1]):
-            nodes = found.scopes.get(scope, {}).get(key)
-            if nodes is None:
+            met = found.scopes.get(scope, {}).get(key)
+            if met is None:
                 continue
+            nodes = [node for _, node in met]
             target = position if scope is None else position.cast(scope, self._ownership)
             # What every object has need not be asked again of one type; what has children may differ below.
             repeated = scope is not None and key in found.scopes[None] and nodes[0].selection_set is None
@@ -86,7 +90,7 @@ class Normaliser:
                 key = (node.alias or node.name).value
                 for target in (None,) if scope is None else scope:
                     self._clock += 1
-                    found.scopes.setdefault(target, {}).setdefault(key, []).append(node)
+                    found.scopes.setdefault(target, {}).setdefault(key, []).append((self._clock, node))
                     found.order.setdefault((target, key), self._clock)
                 continue
             if isinstance(node, FragmentSpreadNode):
@@ -122,7 +126,7 @@ class Normaliser:
         if parent is None:
             return
         for key, nodes in list(found.scopes[None].items()):
-            name = nodes[0].name.value
+            name = nodes[0][1].name.value
             if self._ownership.keeps_together(parent.position.type, parent.name, position.type, name):
                 continue
             self._check_anchor(position, parent, name)
@@ -132,7 +136,8 @@ class Normaliser:
             for member in position.runtime:
                 if member in self._schema.type_map:
                     scope = found.scopes.setdefault(member, {})
-                    scope[key] = nodes + scope.get(key, [])
+                    # In the order of mention, which is that of the merged children.
+                    scope[key] = sorted(nodes + scope.get(key, []), key=lambda entry: entry[0])
                     order = found.order[None, key]
                     found.order[member, key] = min(order, found.order.get((member, key), order))
 

@@ -19,7 +19,7 @@ _lamp: dict[str, Any] = {
 _bulb = {"__typename": "Bulb", "id": "b", "base": "E27", "glow": "warm", "hours": 900, "score": 1}
 _tube = {"__typename": "Tube", "id": "t", "length": 120, "glow": "cold", "hours": 800, "score": 2}
 _shelf = {"__typename": "Shelf", "id": "s", "item": _tube, "summary": "120 cm"}
-_left = {"__typename": "Left", "id": "1", "code": "L", "twin": None, "note": "left", "text": "links"}
+_left: dict[str, Any] = {"__typename": "Left", "id": "1", "code": "L", "twin": None, "note": "left", "text": "links"}
 _right = {"__typename": "Right", "id": "2", "code": "R", "twin": _left, "note": "right", "text": "rechts"}
 _left["twin"] = _right
 
@@ -196,5 +196,28 @@ LATER = [
         "{ side { twin { twin { __typename } } ... on Left { twin { code } } } }",
         1,
         1,
+    ),
+    Feature(
+        "children_in_order_of_mention",
+        # Found by generated operations: a field asked of one type first and of the whole interface later.
+        "a b",
+        f"""
+        {QUERY_AB} {{ sides: [Side] @join__field(graph: A) }}
+        interface Side @join__type(graph: A) @join__type(graph: B) {{ id: ID twin: Side @join__field(graph: B) }}
+        type Left implements Side
+          @join__implements(graph: A, interface: "Side") @join__implements(graph: B, interface: "Side")
+          @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") {{
+          id: ID twin: Side @join__field(graph: B)
+        }}
+        type Right implements Side
+          @join__implements(graph: A, interface: "Side") @join__implements(graph: B, interface: "Side")
+          @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") {{
+          id: ID twin: Side @join__field(graph: B)
+        }}
+        """,
+        make_store({"sides": [_left, _right]}, _left, _right),
+        "{ sides { ... on Left { twin { first: id } } twin { second: id } } }",
+        2,
+        2,
     ),
 ]

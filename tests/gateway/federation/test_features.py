@@ -31,7 +31,8 @@ async def test_plan_and_answer(feature: Feature) -> None:
     assert (plan.fetches, plan.rounds) == (feature.fetches, feature.rounds)
     assert len(simulation.requests) == feature.fetches
     expected = simulation.monolith(engine.api_schema, feature.query, feature.variables).formatted
-    assert msgspec.json.decode(body) == expected
+    # As text: the order of the fields is part of the answer.
+    assert body == msgspec.json.encode(expected)
 
 
 def test_equal_operations_have_equal_plans() -> None:
