@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from gateway.federation.errors import PlanningFailed
+from gateway.federation.planner.bounds import least_plan
 from gateway.federation.planner.emit import Layout, emit_plan
 from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import Plan
@@ -38,7 +39,8 @@ def build_plan(
     """
     if kind == "query":
         attempts = [_Attempt(ownership, normalise(), kind, 0)]
-        if attempts[0].run() and attempts[0].fetches > 1:
+        first = attempts[0]
+        if first.run() and (first.rounds, first.fetches) > least_plan(ownership, first.root):
             for variant in (1, 2):
                 attempt = _Attempt(ownership, normalise(), kind, variant)
                 attempt.run()

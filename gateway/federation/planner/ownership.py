@@ -17,6 +17,8 @@ class Ownership:
         self._hidden_enums: frozenset[str] | None = None
         self._whole: dict[tuple[str, str, str], bool] = {}
         self._owners: dict[tuple[str, str], tuple[tuple[str, LocalType, LocalField], ...]] = {}
+        self._answering: dict[tuple[str, str], frozenset[str]] = {}
+        self._providing: dict[str, bool] = {}
         self._moves: dict[str, tuple[tuple[str, LocalType, FieldSet], ...]] = {}
         self._values: dict[tuple[str, str, frozenset[str]], tuple[tuple[str, ...], frozenset[str]]] = {}
         self._closures: dict[tuple[str, str], frozenset[str]] = {}
@@ -84,6 +86,26 @@ class Ownership:
                     found.append((graph, local, field))
                     break
         return tuple(found)
+
+    def answering(self, type_name: str, name: str) -> frozenset[str]:
+        """Every subgraph that could answer a field by any means: as its owner, for one possible type, or provided."""
+        known = self._answering.get((type_name, name))
+        if known is None:
+            names = (type_name, *self.supergraph.possible.get(type_name, ()))
+            found = {graph for candidate in names for graph, _, _ in self.owners(candidate, name)}
+            for graph, types in self.supergraph.local.items():
+                known_there = any(name in types[candidate].fields for candidate in names if candidate in types)
+                if known_there and self._provides_anything(graph):
+                    found.add(graph)
+            known = self._answering[type_name, name] = frozenset(found)
+        return known
+
+    def _provides_anything(self, graph: str) -> bool:
+        known = self._providing.get(graph)
+        if known is None:
+            fields = (field for local in self.supergraph.local[graph].values() for field in local.fields.values())
+            known = self._providing[graph] = any(field.provides is not None for field in fields)
+        return known
 
     def moves(self, type_name: str) -> tuple[tuple[str, LocalType, FieldSet], ...]:
         """Where an object of this type can be asked for by key: subgraph, its type there, the key."""
