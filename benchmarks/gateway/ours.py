@@ -8,6 +8,7 @@ import os
 from urllib.parse import urlsplit
 
 from benchmarks.gateway.operations import OPERATIONS, Operation
+from gateway.collector import settle_collector
 from gateway.federation import Engine, EngineSettings, HttpTransport
 from gateway.federation.supergraph import read_supergraph
 from gateway.http import Caller, GraphQLDoor
@@ -32,3 +33,4 @@ if "BENCH_OPERATION" in os.environ:
         os.environ["BENCH_SUBGRAPHS"],
         share=os.environ.get("BENCH_SHARE") == "on",
     )
+    settle_collector()
