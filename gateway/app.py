@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.auth import AuthenticationRefused, BuyerTokens, JwksKeys, KeysUnavailable, ServiceTokens
+from gateway.collector import settle_collector
 from gateway.experience.aws import AwsClients
 from gateway.experience.clients.services import connect_services
 from gateway.experience.context import Adapters
@@ -68,6 +69,7 @@ class Gateway:
         async with AsyncExitStack() as stack:
             self._door = await _open_door(self._settings, self._sdl, self._page, stack)
             stack.callback(self._close_door)
+            settle_collector()
             log.info("gateway_started")
             yield
         log.info("gateway_stopped")

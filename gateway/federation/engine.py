@@ -249,6 +249,8 @@ class Engine:
         )
 
     def _coerce(self, operation: Operation, provided: dict[str, Any]) -> dict[str, Any]:
+        if operation.plain is not None and operation.plain(provided):
+            return provided
         result = get_variable_values(
             self.api_schema, tuple(operation.node.variable_definitions), provided, max_errors=10
         )

@@ -16,6 +16,7 @@ from gateway.federation.planner.plan import EntityPart, Selected
 from gateway.federation.report import Path, Report, client_path, find_paths, locate
 from gateway.federation.request import GraphQLRequest, SubgraphRequest
 from gateway.federation.resilience import NEVER_HIDDEN, FallbackContext, Guard, InFlight, Policies
+from gateway.federation.shape import FieldShape
 from gateway.federation.sharing import SharedCalls, sharing_key
 
 _encode = msgspec.json.Encoder().encode
@@ -95,11 +96,13 @@ class Execution:
         wanted = not batches or any(batch.representations for batch in batches) or bool(step.fetch.fields)
         if wanted:
             try:
-                answer = self._read(step, await self._send(step, batches))
+                answer, typed = self._read(step, await self._send(step, batches))
             except SubgraphFailure as failure:
                 await self._note_failure(step, batches, failure)
             else:
                 await self._absorb(step, batches, answer)
+                if typed:
+                    self._remember(step, batches)
         await self._release(step)
 
     def _collect(self, part: EntityPart) -> _Batch:
@@ -153,11 +156,11 @@ class Execution:
             sharing_key(outgoing), lambda: guard.execute(outgoing, self._deadline)
         )
 
-    def _read(self, step: Step, body: bytes) -> dict[str, Any]:
-        """The response, passed through as far as it can be. What is not in the expected shape is read as it is."""
+    def _read(self, step: Step, body: bytes) -> tuple[dict[str, Any], bool]:
+        """The response, passed through as far as it can be, and whether it is in the expected shape."""
         with suppress(msgspec.MsgspecError, RecursionError):
-            return step.decode(body)  # type: ignore[no-any-return]
-        return read_answer(body)
+            return step.decode(body), True
+        return read_answer(body), False
 
     # -- subscriptions ----------------------------------------------------------------------------------------
 
@@ -209,7 +212,6 @@ class Execution:
                 if isinstance(entity, dict):
                     for source, _, _ in targets:
                         merge_object(source, entity)
-        self._remember(step, batches)
 
     def _note_errors(self, step: Step, batches: list[_Batch], errors: list[Any]) -> None:
         for error in errors:
@@ -343,21 +345,30 @@ class Execution:
 
     def _remember(self, step: Step, batches: list[_Batch]) -> None:
         for selected in step.fetch.fields:
-            self._remember_field(step.fetch.service, selected, self.data, None)
+            self._remember_field(step.fetch.service, selected, self.data, (), None)
         for batch in batches:
             for representation, targets in zip(batch.representations, batch.found, strict=True):
                 source, number, _ = targets[0]
-                for selected in batch.part.targets[number].fields:
-                    self._remember_field(step.fetch.service, selected, source, representation)
+                target = batch.part.targets[number]
+                for selected in target.fields:
+                    self._remember_field(step.fetch.service, selected, source, target.path, representation)
 
     def _remember_field(
-        self, service: str, selected: Selected, source: dict[str, Any], representation: bytes | None
+        self,
+        service: str,
+        selected: Selected,
+        source: dict[str, Any],
+        path: tuple[str, ...],
+        representation: bytes | None,
     ) -> None:
         policies = self._runtime.policies
-        if policies.keeps(service, f"{selected.type}.{selected.name}"):
-            value = source.get(selected.internal)
-            if value is not None and value != _NULL:
-                policies.keep(service, selected, self._request.identity, representation, value)
+        if not policies.keeps(service, f"{selected.type}.{selected.name}"):
+            return
+        value = source.get(selected.internal)
+        shape = locate(self.program.shape, path)
+        field = shape.find(selected.internal) if shape is not None else None
+        if value is not None and value != _NULL and field is not None and _begins_well(value, field):
+            policies.keep(service, selected, self._request.identity, representation, value)
 
 
 def read_answer(body: bytes) -> dict[str, Any]:
@@ -372,6 +383,13 @@ def read_answer(body: bytes) -> dict[str, Any]:
     if (data is not None and not isinstance(data, dict)) or (errors is not None and not isinstance(errors, list)):
         raise SubgraphMalformed("answered JSON that is no GraphQL response")
     return answer
+
+
+def _begins_well(value: Any, field: FieldShape) -> bool:
+    """Whether what passes through is an object or a list where the schema has one."""
+    if type(value) is not msgspec.Raw or field.child is None:
+        return True
+    return bytes(memoryview(value)[:1]) == (b"[" if "[" in field.wrappers else b"{")
 
 
 def _lacks_key(fields: dict[str, Any]) -> bool:

@@ -165,6 +165,9 @@ class Guard:
     policy: Policy
     _slots: Slots | None = field(default=None)
     _circuit: Circuit = field(init=False)
+    _begun: "set[_Begun]" = field(default_factory=set)
+    _watch: asyncio.TimerHandle | None = None
+    _watched: asyncio.AbstractEventLoop | None = None
 
     def __post_init__(self) -> None:
         self._circuit = Circuit(self.policy.breaker)
@@ -231,8 +234,23 @@ class Guard:
             begun.leave()
             return None
         begun.call = call
-        begun.timer = loop.call_later(allowed, begun.expire)
+        begun.until = now + allowed
+        self._begun.add(begun)
+        if self._watch is None or self._watched is not loop:
+            self._watched = loop
+            self._watch = loop.call_later(_WATCH_SECONDS, self._expire)
         return begun
+
+    def _expire(self) -> None:
+        """Ends what has no time left. One timer for all calls: a timer for each costs more than all else of `begin`."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for begun in [begun for begun in self._begun if begun.until <= now]:
+            begun.expire()
+        self._watch = loop.call_later(_WATCH_SECONDS, self._expire) if self._begun else None
+
+    def forget_begun(self, begun: "_Begun") -> None:
+        self._begun.discard(begun)
 
     def note_begun(self, failure: BaseException | None) -> None:
         """Counts how a begun call ended."""
@@ -283,26 +301,26 @@ class Guard:
 
 
 _PLAIN = Policy()
+# How late the time limit of a call may be noticed.
+_WATCH_SECONDS = 0.01
 
 
 class _Begun:
-    """A call that was sent at once: its place, its timer, and who is told."""
+    """A call that was sent at once: its place, when its time is up, and who is told."""
 
-    __slots__ = ("_answered", "_guard", "_slots", "call", "timer")
+    __slots__ = ("_answered", "_guard", "_slots", "call", "until")
 
     def __init__(self, guard: Guard, slots: Slots | None, answered: Answered) -> None:
         self._guard = guard
         self._slots = slots
         self._answered = answered
         self.call: Call | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self.until = 0.0
 
     def leave(self) -> None:
         """Gives the place back, and lets go of what refers to this: nothing is left for the cycle collector."""
         self.call = None
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        self._guard.forget_begun(self)
         if self._slots is not None:
             self._slots.give()
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from gateway.federation.fast.program import FastProgram, FastStep, Surprise
+from gateway.federation.fast.program import NOTHING, FastProgram, FastStep, Surprise
 from gateway.federation.planner.plan import Selected
 from gateway.federation.request import Call, GraphQLRequest, SubgraphRequest
 from gateway.federation.resilience import Guard, InFlight
@@ -128,6 +128,7 @@ class FastRun:
         self.deadline = deadline
         self._root = program.make_root()
         self._state: list[Any] = [()] * program.slots
+        self._memos: list[Any] = [None] * program.memos
         self._waits = list(program.waits)
         self._left = len(program.steps)
         self._over = False
@@ -167,10 +168,10 @@ class FastRun:
                 entries.append(prefix + _encode(self._variables[name]))
         wanted = not step.parts
         for part in step.parts:
-            same, representations = part.collect(self._state)
+            same, representations, encoded = part.collect(self._state, self._memos)
             objects.append((same, representations if part.kept else ()))
             wanted = wanted or bool(representations)
-            entries.append(part.name + _encode(representations))
+            entries.append(part.name + encoded)
         if not wanted:
             self._release(step)
             return
@@ -214,7 +215,9 @@ class FastRun:
             self._stop(False)
 
     def _absorb(self, step: FastStep, objects: list[_Found], response: Any) -> None:
-        if bytes(response.errors) not in _EMPTY or b'"degraded"' in bytes(response.extensions):
+        if response.errors is not NOTHING and bytes(response.errors) not in _EMPTY:
+            raise Surprise
+        if response.extensions is not NOTHING and b'"degraded"' in bytes(response.extensions):
             raise Surprise
         data = response.data
         if step.take is not None:

@@ -1,6 +1,6 @@
 """A document's text, parsed, bounded, validated, and its operation chosen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from graphql import (
 
 from gateway.federation.errors import RequestRefused
 from gateway.federation.operation.limits import check_document, check_text
+from gateway.federation.operation.variables import plain_check
 from gateway.federation.settings import EngineSettings
 
 _MESSAGE_MOST = 500
@@ -31,13 +32,17 @@ _LOCATIONS_MOST = 10
 
 @dataclass(slots=True)
 class Operation:
-    """One operation of a valid document. `conditions` are the variables that `@skip` and `@include` read."""
+    """One operation of a valid document. `conditions` are the variables that `@skip` and `@include` read.
+
+    `plain` is a quick check of variables that need no coercion, where there can be one.
+    """
 
     document: DocumentNode
     node: OperationDefinitionNode
     fragments: dict[str, FragmentDefinitionNode]
     kind: str
     conditions: tuple[str, ...]
+    plain: Callable[[Mapping[str, Any]], bool] | None
 
     def variant(self, variables: Mapping[str, Any]) -> tuple[bool, ...]:
         """The value of every condition; `variables` are coerced ones."""
@@ -82,7 +87,9 @@ def choose_operation(document: DocumentNode, operation_name: str | None) -> Oper
             "Must provide operation name if query contains multiple operations.", "OPERATION_RESOLUTION_FAILURE"
         )
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    return Operation(document, chosen, fragments, chosen.operation.value, _conditions(document, chosen))
+    return Operation(
+        document, chosen, fragments, chosen.operation.value, _conditions(document, chosen), plain_check(chosen)
+    )
 
 
 def _conditions(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
