@@ -29,7 +29,7 @@ def pay(
             raise LocalFault(f"The sandbox at {sandbox} does not answer.") from exc
         if answer.is_error:
             told = answer.json() if answer.headers.get("content-type", "").startswith("application/json") else {}
-            reason = told.get("detail", f"status {answer.status_code}")
+            reason = str(told.get("detail", f"status {answer.status_code}")).rstrip(".")
             raise LocalFault(f"The sandbox did not take the payment {payment_id}: {reason}.")
         charge = answer.json()
     typer.echo(f"{charge['status']}: {charge['amountMinor'] / 100:.2f} BRL, {charge['reference']}")
