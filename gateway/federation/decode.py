@@ -119,7 +119,9 @@ class DecoderMaker:
 
     def _is_raw(self, internal: str, node: _Node, below: Selection | None) -> bool:
         field = node.shape.find(internal) if node.shape is not None else None
-        if field is None or (node.path, internal) in self._touched or field.judged or field.also:
+        if node.shape is None or field is None or (node.path, internal) in self._touched:
+            return False
+        if any(variant.judged or variant.also for variant in node.shape.variants(internal)):
             return False
         if below is None:
             return True

@@ -1,5 +1,6 @@
 """The shape of an answer: which response names, of what types, in which order, for which object types."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,11 +58,14 @@ class ObjectShape:
 
     def find(self, internal: str) -> FieldShape | None:
         """The visible field that has this response name inside, of whatever type."""
+        return next(self.variants(internal), None)
+
+    def variants(self, internal: str) -> Iterator[FieldShape]:
+        """The same for each type of which it can be: one may put parts together that another has whole."""
         for fields in (self.common, *self.by_type.values()):
             for shape in fields:
                 if shape.internal == internal or internal in shape.also:
-                    return shape
-        return None
+                    yield shape
 
 
 def shape_of(position: Position, schema: GraphQLSchema, hidden_enums: frozenset[str] = frozenset()) -> ObjectShape:

@@ -220,4 +220,23 @@ LATER = [
         2,
         2,
     ),
+    Feature(
+        "parts_of_one_type_only",
+        # Found by generated operations: common to all types, and put together with a part of its own for one of them.
+        "a",
+        """
+        type Query @join__type(graph: A) { side: Side }
+        interface Side @join__type(graph: A) { id: ID twin: Side }
+        type Left implements Side @join__implements(graph: A, interface: "Side") @join__type(graph: A) {
+          id: ID twin: Side @join__field(graph: A, type: "Side!")
+        }
+        type Right implements Side @join__implements(graph: A, interface: "Side") @join__type(graph: A) {
+          id: ID twin: Left
+        }
+        """,
+        make_store({"side": _left}),
+        "{ side { twin { id } ... on Left { twin { x: id } } } }",
+        1,
+        1,
+    ),
 ]
