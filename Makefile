@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test check format lock clean-state bench-gateway
+.PHONY: help up install test check soak bench-hostile format lock clean-state bench-gateway
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -25,6 +25,12 @@ check: $(VENV)/.dev ## formatter, linter, types, import rules, schema checks
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/bilhetagem schema check
+
+soak: $(VENV)/.dev ## 100,000 generated operations against the monolith (takes more than an hour)
+	FEDERATION_EXAMPLES=66700 $(PY) -m pytest tests/gateway/federation/test_differential.py -q $(ARGS)
+
+bench-hostile: $(VENV)/.dev ## CPU and memory that refusing hostile requests takes
+	$(PY) -m benchmarks.hostile
 
 format: $(VENV)/.dev ## format and fix what can be fixed
 	$(VENV)/bin/ruff format .

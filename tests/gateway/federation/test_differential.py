@@ -18,7 +18,7 @@ from tests.gateway.federation import shop
 from tests.gateway.federation.operations import Generated, operations
 from tests.gateway.federation.simulator import Simulation
 
-EXAMPLES = int(os.environ.get("FEDERATION_EXAMPLES", "450"))
+EXAMPLES = int(os.environ.get("FEDERATION_EXAMPLES", "1400"))
 GENEROUS = EngineSettings(limits=Limits(aliases=1_000, directives=1_000, errors=100_000), mask_errors=False)
 LITERALS = {
     "Book.price(currency)": ['"USD"', '"BRL"', "$usd", "null"],
