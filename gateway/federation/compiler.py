@@ -15,7 +15,8 @@ from graphql import (
 )
 
 from gateway.federation.decode import DecoderMaker
-from gateway.federation.fast import prefix_of
+from gateway.federation.fast import FastProgram, compile_fast, prefix_of
+from gateway.federation.fast.program import Keeps
 from gateway.federation.operation.document import Operation
 from gateway.federation.planner.build import Planned
 from gateway.federation.planner.ownership import Ownership
@@ -47,6 +48,7 @@ class Program:
     operation: Operation
     introspection: DocumentNode | None
     size: int
+    services: frozenset[str]
 
     @property
     def kind(self) -> str:
@@ -59,12 +61,20 @@ def compile_program(
     introspection: list[FieldNode],
     schema: GraphQLSchema,
     ownership: Ownership,
-) -> Program:
-    """Everything that requests of this operation share, where they are answered with care."""
+    keeps: Keeps | None,
+) -> FastProgram | Program:
+    """Everything that requests of this operation share: the quick program where there is one.
+
+    `keeps` as in `compile_fast`; without it, the program that answers with care.
+    """
     plan = planned.plan
-    index_of = {fetch.id: index for index, fetch in enumerate(plan.steps)}
     shape = shape_of(planned.root, schema, ownership.hidden_enums(schema))
     maker = DecoderMaker(ownership, plan, planned.layout, shape)
+    if keeps is not None and not introspection:
+        fast = compile_fast(plan, maker, shape, keeps)
+        if fast is not None:
+            return fast
+    index_of = {fetch.id: index for index, fetch in enumerate(plan.steps)}
     steps = []
     for index, fetch in enumerate(plan.steps):
         releases = tuple(other for other, later in enumerate(plan.steps) if fetch.id in later.after)
@@ -82,6 +92,7 @@ def compile_program(
         operation,
         document,
         size,
+        frozenset(fetch.service for fetch in plan.steps),
     )
 
 

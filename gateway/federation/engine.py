@@ -26,7 +26,7 @@ from gateway.federation.compiler import Program, compile_program, introspect
 from gateway.federation.complete import complete_data
 from gateway.federation.errors import PlanningFailed, RequestRefused, SubgraphFailure, SupergraphError
 from gateway.federation.executor import Execution, Runtime, read_answer
-from gateway.federation.fast import Asked, FastProgram, FastRun, compile_fast
+from gateway.federation.fast import Asked, FastProgram, FastRun
 from gateway.federation.operation.document import Operation, choose_operation, read_document
 from gateway.federation.operation.normalise import Normaliser
 from gateway.federation.planner.build import Planned, build_plan
@@ -70,6 +70,7 @@ class Engine:
         if unknown:
             raise SupergraphError(f"no such subgraphs: {', '.join(sorted(unknown))}")
         self._transports = dict(transports)
+        self._served = frozenset(transports)
         guards = {name: Guard(name, transport, policies.of_service(name)) for name, transport in transports.items()}
         sharing = self.settings.share_in_flight
         self._runtime = Runtime(guards, policies, InFlight() if sharing else None, SharedCalls() if sharing else None)
@@ -113,37 +114,23 @@ class Engine:
         return self._documents.get((query, operation_name), make)
 
     def _program(
-        self, query: str, operation_name: str | None, operation: Operation, variables: Mapping[str, Any]
+        self,
+        query: str,
+        operation_name: str | None,
+        operation: Operation,
+        variables: Mapping[str, Any],
+        careful: bool = False,
     ) -> FastProgram | Program:
-        """The quick program where there is one; `_careful` gives the other."""
+        """The quick program where there is one. The careful one is made when it is first needed: most never are."""
         variant = operation.variant(variables)
 
         def make() -> tuple[FastProgram | Program, int]:
             planned, introspection = self._plan(operation, dict(zip(operation.conditions, variant, strict=True)))
-            fast = None
-            if not introspection:
-                fast = compile_fast(planned, self.api_schema, self._ownership, self._runtime.policies.keeps)
-            if fast is not None:
-                return fast, fast.size
-            program = compile_program(planned, operation, introspection, self.api_schema, self._ownership)
+            keeps = None if careful else self._runtime.policies.keeps
+            program = compile_program(planned, operation, introspection, self.api_schema, self._ownership, keeps)
             return program, program.size
 
-        return self._programs.get((query, operation_name, variant), make)
-
-    def _careful(
-        self, query: str, operation_name: str | None, operation: Operation, variables: Mapping[str, Any]
-    ) -> Program:
-        """Compiled when it is first needed: most operations never go wrong."""
-        variant = operation.variant(variables)
-
-        def make() -> tuple[FastProgram | Program, int]:
-            planned, introspection = self._plan(operation, dict(zip(operation.conditions, variant, strict=True)))
-            program = compile_program(planned, operation, introspection, self.api_schema, self._ownership)
-            return program, program.size
-
-        program = self._programs.get((query, operation_name, variant, "careful"), make)
-        assert isinstance(program, Program)  # noqa: S101 - for the type checker
-        return program
+        return self._programs.get((query, operation_name, variant, careful), make)
 
     def _plan(self, operation: Operation, conditions: dict[str, bool]) -> tuple[Planned, list[FieldNode]]:
         introspection: list[FieldNode] = []
@@ -194,7 +181,9 @@ class Engine:
         if data is not None:
             return EngineResponse(b'{"data":' + data + self._closing(program.plan), "data")
         try:
-            execution = self._execution(again(), request, variables, deadline, fast.asked)
+            careful = again()
+            assert isinstance(careful, Program)  # noqa: S101 - for the type checker
+            execution = self._execution(careful, request, variables, deadline, fast.asked)
             await execution.run()
         except asyncio.CancelledError:
             fast.cancel()
@@ -233,19 +222,21 @@ class Engine:
             await opening.fail_event(first, failure)
             yield self._respond(opening, variables).body
 
-    def _prepare(self, request: GraphQLRequest) -> tuple[FastProgram | Program, dict[str, Any], Callable[[], Program]]:
+    def _prepare(
+        self, request: GraphQLRequest
+    ) -> tuple[FastProgram | Program, dict[str, Any], Callable[[], FastProgram | Program]]:
         """The program, the variables as given, and how to have the careful program."""
         operation = self._operation(request.query, request.operation_name)
         provided = _read_variables(request.variables)
         coerced = self._coerce(operation, provided) if operation.node.variable_definitions else {}
         program = self._program(request.query, request.operation_name, operation, coerced)
-        missing = [step.fetch.service for step in program.steps if step.fetch.service not in self._transports]
-        if missing:
-            raise PlanningFailed(f"subgraph {missing[0]!r} has no transport")
+        if not program.services <= self._served:
+            missing = min(program.services - self._served)
+            raise PlanningFailed(f"subgraph {missing!r} has no transport")
         return (
             program,
             provided,
-            lambda: self._careful(request.query, request.operation_name, operation, coerced),
+            lambda: self._program(request.query, request.operation_name, operation, coerced, careful=True),
         )
 
     def _coerce(self, operation: Operation, provided: dict[str, Any]) -> dict[str, Any]:

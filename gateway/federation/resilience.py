@@ -165,12 +165,14 @@ class Guard:
     policy: Policy
     _slots: Slots | None = field(default=None)
     _circuit: Circuit = field(init=False)
+    _send: Callable[[SubgraphRequest, Answered], Call | None] | None = field(init=False)
     _begun: "set[_Begun]" = field(default_factory=set)
     _watch: asyncio.TimerHandle | None = None
     _watched: asyncio.AbstractEventLoop | None = None
 
     def __post_init__(self) -> None:
         self._circuit = Circuit(self.policy.breaker)
+        self._send = getattr(self.transport, "begin", None)
 
     async def execute(self, request: SubgraphRequest, deadline: float, failed: BaseException | None = None) -> bytes:
         """The response's bytes. `failed` is how a first attempt, begun at once, has ended. Raises SubgraphFailure."""
@@ -214,7 +216,7 @@ class Guard:
 
         A failure is handed over after one attempt: `execute` is told of it and makes the others.
         """
-        send: Callable[[SubgraphRequest, Answered], Call | None] | None = getattr(self.transport, "begin", None)
+        send = self._send
         if send is None or self.policy.hedge is not None or not self._circuit.untroubled:
             return None
         loop = asyncio.get_running_loop()

@@ -33,7 +33,7 @@ class EngineSettings:
     """
 
     limits: Limits = field(default_factory=Limits)
-    plan_cache_entries: int = 2_000
+    plan_cache_entries: int = 1_500
     plan_cache_bytes: int = 64 * 1024 * 1024
     condition_variants: int = 64
     expose_plan: bool = False
