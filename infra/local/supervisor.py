@@ -178,7 +178,8 @@ class Supervisor:
                 self.processes[name] = Process(
                     name, message["pid"], self.logs / f"{name}.log", ended, expected_to_end=name in self._finite
                 )
-                self._starting[name].set_result(message["pid"])
+                if not self._starting[name].done():  # whoever asked may have given up meanwhile
+                    self._starting[name].set_result(message["pid"])
             elif "ended" in message:
                 self._note_end(self.processes[message["ended"]], message["code"])
             elif not self._preloaded.done():

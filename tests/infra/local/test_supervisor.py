@@ -58,6 +58,16 @@ async def test_a_fault_inside_ends_every_process(tmp_path: Path, gone: Gone) -> 
     assert gone(pids[0], 2)
 
 
+async def test_a_start_that_nobody_waits_for_any_more_ends_like_the_others(tmp_path: Path, gone: Gone) -> None:
+    """As when another step of the start fails meanwhile: the launcher's answer comes too late, and is no fault."""
+    async with Supervisor(tmp_path) as supervisor:
+        starting = asyncio.create_task(supervisor.execute("sleeper", SLEEP, ENVIRONMENT, rank=1))
+        await asyncio.sleep(0)
+        starting.cancel()
+    assert starting.cancelled()
+    assert gone(supervisor.processes["sleeper"].pid, 2)
+
+
 async def test_the_highest_rank_ends_first(tmp_path: Path) -> None:
     script = "trap 'date +%s%N; exit 0' TERM; echo up >&2; while :; do sleep 0.05; done"
     async with Supervisor(tmp_path) as supervisor:
