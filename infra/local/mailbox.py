@@ -1,27 +1,32 @@
 """The mailbox: what e-mails and text messages were really sent through the emulated SES and SNS.
 
 `GET /` shows them to people (newest first), `GET /messages.json` to programs, optionally for one recipient (`?to=`).
+The emulator forgets them when it ends: the mailbox, which ends before it, keeps them in a file.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import escape
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
+import msgspec
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic_settings import BaseSettings
 
 _SHOWN = 200
+_KEPT = 2_000
 # A mail's HTML is other people's text: it is shown in a frame without scripts, forms or the mailbox's origin.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self' data: about:"
 
 
 class Settings(BaseSettings):
     aws_endpoint_url: str
+    mailbox_data: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with httpx.AsyncClient(base_url=settings.aws_endpoint_url, timeout=5, trust_env=False) as client:
-            app.state.client = client
+            app.state.box = box = Box(client, settings.mailbox_data / "messages.json")
+            box.load()
             yield
+            with suppress(HTTPException):
+                box.keep(await box.sent())
 
     app = FastAPI(title="Mailbox", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_api_route("/", _page, response_class=HTMLResponse)
@@ -56,14 +64,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 async def _page(request: Request) -> HTMLResponse:
-    messages = (await _sent(request.app.state.client))[:_SHOWN]
+    messages = (await request.app.state.box.sent())[:_SHOWN]
     entries = "".join(_entry(message) for message in messages) or "<p>Nothing was sent yet.</p>"
     page = _PAGE.format(count=len(messages), entries=entries)
     return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"})
 
 
 async def _messages_json(request: Request, to: Annotated[str | None, Query(max_length=254)] = None) -> JSONResponse:
-    messages = await _sent(request.app.state.client)
+    messages = await request.app.state.box.sent()
     chosen = [message for message in messages if to is None or to in message.to]
     return JSONResponse({"messages": [asdict(message) for message in chosen[:_SHOWN]]})
 
@@ -73,23 +81,43 @@ async def _live() -> dict[str, str]:
 
 
 async def _ready(request: Request) -> dict[str, str]:
-    await _sent(request.app.state.client)
+    await request.app.state.box.sent()
     return {"status": "ready"}
 
 
-async def _sent(client: httpx.AsyncClient) -> list[Message]:
-    """Everything sent, newest first. Answers 503 when the emulated AWS is away."""
-    try:
-        mails = await client.get("/_ministack/ses/messages")
-        texts = await client.get("/_ministack/sns/sms-messages")
-        mails.raise_for_status()
-        texts.raise_for_status()
-    except httpx.HTTPError as exc:
-        raise HTTPException(503, "The emulated AWS does not answer.") from exc
-    letters = [_mail(entry) for entries in mails.json()["messages"].values() for entry in entries]
-    letters.sort(key=lambda message: message.sent_at or "", reverse=True)
-    short = [_text(number, entry) for number, entries in texts.json()["sms_messages"].items() for entry in entries]
-    return [*letters, *reversed(short)]
+class Box:
+    """What the emulator says was sent, and before that what `file` kept of earlier runs."""
+
+    def __init__(self, client: httpx.AsyncClient, file: Path) -> None:
+        self._client = client
+        self._file = file
+        self._earlier: list[Message] = []
+
+    def load(self) -> None:
+        with suppress(FileNotFoundError, msgspec.MsgspecError):
+            self._earlier = msgspec.json.decode(self._file.read_bytes(), type=list[Message])
+
+    def keep(self, messages: list[Message]) -> None:
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self._file.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(messages[:_KEPT]))
+        fresh.rename(self._file)
+
+    async def sent(self) -> list[Message]:
+        """Everything sent, newest first. Answers 503 when the emulated AWS is away."""
+        try:
+            mails = await self._client.get("/_ministack/ses/messages")
+            texts = await self._client.get("/_ministack/sns/sms-messages")
+            mails.raise_for_status()
+            texts.raise_for_status()
+        except httpx.HTTPError as exc:
+            raise HTTPException(503, "The emulated AWS does not answer.") from exc
+        letters = [_mail(entry) for entries in mails.json()["messages"].values() for entry in entries]
+        letters.sort(key=lambda message: message.sent_at or "", reverse=True)
+        short = [_text(number, entry) for number, entries in texts.json()["sms_messages"].items() for entry in entries]
+        now = [*letters, *reversed(short)]
+        known = {message.id for message in now}
+        return [*now, *(message for message in self._earlier if message.id not in known)]
 
 
 def _mail(entry: dict[str, Any]) -> Message:

@@ -91,7 +91,7 @@ class Surroundings:
         return {
             **subgraphs,
             "sandbox": Service("sandbox", "infra.local.sandbox.app:create_app", self._sandbox()),
-            "mailbox": Service("mailbox", "infra.local.mailbox:create_app", self._all("mailbox")),
+            "mailbox": Service("mailbox", "infra.local.mailbox:create_app", self._mailbox()),
             "gateway": Service("gateway", "gateway.app:create_app", self._gateway()),
         }
 
@@ -168,6 +168,9 @@ class Surroundings:
             "STRIPE_API_KEY": self.identity.stripe_api_key,
             "SANDBOX_DATA": str(self.home / "sandbox"),
         }
+
+    def _mailbox(self) -> dict[str, str]:
+        return {**self._all("mailbox"), "MAILBOX_DATA": str(self.home / "mailbox")}
 
     def _gateway(self) -> dict[str, str]:
         return {
