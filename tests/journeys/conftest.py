@@ -2,16 +2,20 @@
 
 import asyncio
 import threading
+from base64 import b64decode
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
+from uuid import UUID
 
+import asyncpg
+import boto3
 import httpx
 import pytest
 
-from infra.local import platform
+from infra.local import ministack, platform
 from infra.local.services import Ports
 from tests.journeys.front_door import Shopper
 
@@ -69,6 +73,30 @@ class RunningPlatform:
             yield
         finally:
             self._wait_for(self._platform.start_service(service))
+
+    def end_hold(self, reservation_id: str) -> None:
+        """Its time is over, and the minute strikes at which the schedule calls the function that tidies up."""
+        own_id = UUID(b64decode(reservation_id).decode().partition(":")[2])
+        self._wait_for(self._move_end_of_hold(own_id))
+        functions = boto3.client(
+            "lambda",
+            endpoint_url=self.status["aws"],
+            region_name=ministack.REGION,
+            aws_access_key_id=ministack.CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=ministack.CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+        assert functions.invoke(FunctionName="bilhetagem-sweep-holds", Payload=b"{}")["StatusCode"] == 200
+
+    async def _move_end_of_hold(self, reservation_id: UUID) -> None:
+        url = self._platform.services["ticketing"].environment["DATABASE_URL"]
+        database = await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
+        try:
+            async with database.transaction():
+                for table, key in (("reservations", "id"), ("units", "reservation_id")):
+                    over = f"UPDATE {table} SET held_until = now() - interval '1 second' WHERE {key} = $1"
+                    await database.execute(over, reservation_id)
+        finally:
+            await database.close()
 
     def pay(self, payment_id: str) -> None:
         """Press *Pay* in the sandbox bank."""

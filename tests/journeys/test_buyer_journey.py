@@ -164,6 +164,27 @@ def test_a_cancelled_reservation_gives_its_seats_back(ana: Shopper) -> None:
     assert pay(ana, reservation["id"])["errors"][0]["code"] == "INVALID_STATE"
 
 
+def test_a_hold_that_nobody_pays_expires_and_its_seats_are_free_again(ana: Shopper, running: Any) -> None:
+    """The end of the hold is pushed, what was held counts as available, and paying comes too late."""
+    _, session, sector = next(row for row in sectors(ana) if not row[2]["numbered"])
+
+    def available() -> int:
+        found = ana.data("query($s: ID!) { session(id: $s) { sectors { id available } } }", s=session["id"])
+        return int(next(row["available"] for row in found["session"]["sectors"] if row["id"] == sector["id"]))
+
+    reservation = held(ana, session["id"], sector["id"], 2)
+    before = available()
+    with ana.subscribed(WATCH, r=reservation["id"]) as next_event:
+        assert next_event(20)["payload"]["data"]["reservationStatus"]["status"] == "HELD"
+        running.end_hold(reservation["id"])
+        pushed = next_event(20)["payload"]["data"]["reservationStatus"]
+    assert (pushed["status"], pushed["heldUntil"]) == ("EXPIRED", None)
+    assert available() == before + 2
+    refused = pay(ana, reservation["id"])
+    assert refused["payment"] is None
+    assert refused["errors"][0]["code"] in {"EXPIRED", "INVALID_STATE"}
+
+
 def test_nobody_sees_what_belongs_to_another(ana: Shopper, olivia: Shopper, anybody: Shopper) -> None:
     """A foreign id, a missing id and garbage answer alike, by root field, by node and to somebody not signed in."""
     _, session, sector = next(row for row in sectors(ana) if not row[2]["numbered"])

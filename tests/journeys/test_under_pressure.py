@@ -79,6 +79,19 @@ def test_with_ticketing_away_requests_queue_and_are_served_when_it_is_back(ana: 
     await_status(ana, payload["reservation"]["id"], "HELD")
 
 
+def test_with_concessions_away_events_are_served_with_the_combos_known_last(ana: Shopper, running: Any) -> None:
+    """The catalogue does not need concessions; what is old is told."""
+    query = "{ events(first: 2) { edges { node { name combos(first: 2) { name } } } } }"
+    plain = "{ events(first: 50) { edges { node { name sessions { sectors { available } } } } } }"
+    known = ana.data(query)["events"]
+    with running.without("concessions"):
+        body, events = ana.ask(query), ana.data(plain)["events"]["edges"]
+    assert events
+    assert "errors" not in body, body
+    assert body["data"]["events"] == known
+    assert {entry["source"] for entry in body["extensions"]["degraded"]} == {"last_good"}
+
+
 def test_concessions_that_are_not_there_stop_the_payment_not_the_hold(ana: Shopper) -> None:
     """An unknown product is refused before any money moves, and the hold stays payable."""
     _, session, sector = next(row for row in sectors(ana) if not row[2]["numbered"])
