@@ -83,7 +83,7 @@ SuggestedItem = Annotated[Product | Event, strawberry.union("SuggestedItem")]
 @strawberry.federation.type(keys=[_ELSEWHERE], description="Something this customer may want as well.")
 class Suggestion(Node):
     reason: SuggestionReason = strawberry.federation.field(shareable=True)
-    item: SuggestedItem = strawberry.federation.field(shareable=True)
+    item: SuggestedItem | None = strawberry.federation.field(shareable=True)
 
 
 STUBS: Final[dict[str, type[Node]]] = {

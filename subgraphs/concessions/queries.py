@@ -30,7 +30,7 @@ class Query:
     @strawberry.field(description="What is sold, in the order of the menu.")
     async def products(
         self, info: Info, first: int = 20, after: str | None = None, where: ProductFilter | None = None
-    ) -> Connection[Product]:
+    ) -> Connection[Product] | None:
         size = page_size(first)
         seen = decode_cursor(after, int, UUID)
         wanted = where or ProductFilter()

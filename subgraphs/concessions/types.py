@@ -145,7 +145,7 @@ class Event:
         return self.known_kind
 
     @strawberry.federation.field(requires=["kind"], description="Combos that suit this kind of event.")
-    async def combos(self, info: Info, first: int = 10) -> list[Product]:
+    async def combos(self, info: Info, first: int = 10) -> list[Product] | None:
         size = page_size(first)
         if self.known_kind is None:
             return []
@@ -162,7 +162,7 @@ class Venue:
     id: strawberry.ID
 
     @strawberry.field(description="What the counters of this venue sell, in stock or not.")
-    async def products(self, info: Info, first: int = 20, after: str | None = None) -> Connection[Product]:
+    async def products(self, info: Info, first: int = 20, after: str | None = None) -> Connection[Product] | None:
         size = page_size(first)
         seen = decode_cursor(after, int, UUID)
         venue_id = global_id.decode("Venue", self.id)

@@ -91,7 +91,9 @@ class Customer(Node):
         return cls(id=id) if own is not None and global_id.decode("Customer", id) == own else None
 
     @strawberry.field(description="What this customer was sent, newest first.")
-    async def notifications(self, info: Info, first: int = 20, after: str | None = None) -> Connection[Notification]:
+    async def notifications(
+        self, info: Info, first: int = 20, after: str | None = None
+    ) -> Connection[Notification] | None:
         customer_id = global_id.decode("Customer", self.id)
         if customer_id is None or customer_id != info.context.customer_id:
             raise PermissionError("a customer was resolved for somebody else")

@@ -44,7 +44,7 @@ class Suggestion(Node):
         return self.record.reason
 
     @strawberry.federation.field(shareable=True)
-    def item(self) -> SuggestedItem:
+    def item(self) -> SuggestedItem | None:
         return _stub(self.record.item)
 
     @strawberry.field(description="What became of it; null for one of the defaults, of which nothing is recorded.")

@@ -110,8 +110,15 @@ PREFER = "mutation { updatePreferences(input: {smsEnabled: true}) { customer { n
 
 TOUCHES = [
     Touch("event", "ticketing", EVENT, EVENT_WHOLE, {"event": None}, ["event"]),
-    # Nothing was ever seen of these combos: the field is not nullable, so its event goes.
-    Touch("combos", "concessions", EVENT, EVENT_WHOLE, {"event": None}, ["event", "combos"]),
+    # Nothing was ever seen of these combos: only they are missing.
+    Touch(
+        "combos",
+        "concessions",
+        EVENT,
+        EVENT_WHOLE,
+        {"event": {"name": "Central do Brasil", "combos": None}},
+        ["event", "combos"],
+    ),
     Touch("combos seen before", "concessions", EVENT, EVENT_WHOLE, EVENT_WHOLE, ["event", "combos"], warm=True),
     Touch("event whose combos were seen", "ticketing", EVENT, EVENT_WHOLE, {"event": None}, ["event"], warm=True),
     Touch(
@@ -124,7 +131,14 @@ TOUCHES = [
     ),
     Touch("reservation", "ticketing", ORDER, ORDER_WHOLE, {"reservation": None}, ["reservation"]),
     Touch("customer", "customers", ME, ME_WHOLE, {"me": None}, ["me"]),
-    Touch("notifications", "notifications", ME, ME_WHOLE, {"me": None}, ["me", "notifications"]),
+    Touch(
+        "notifications",
+        "notifications",
+        ME,
+        ME_WHOLE,
+        {"me": {"name": "Ana", "notifications": None}},
+        ["me", "notifications"],
+    ),
     Touch(
         "payment",
         "payments",

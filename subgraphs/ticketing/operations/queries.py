@@ -44,7 +44,7 @@ class Query:
     @strawberry.field(description="Events with a coming session, the soonest first.")
     async def events(
         self, info: Info, first: int = 20, after: str | None = None, where: EventFilter | None = None
-    ) -> Connection[Event]:
+    ) -> Connection[Event] | None:
         size = page_size(first)
         seen = decode_cursor(after, datetime, UUID)
         search = _search(where or EventFilter())

@@ -165,7 +165,9 @@ class Customer(Node):
     id: strawberry.ID
 
     @strawberry.field(description="Newest first; a request appears here once it has been served.")
-    async def reservations(self, info: Info, first: int = 20, after: str | None = None) -> Connection[Reservation]:
+    async def reservations(
+        self, info: Info, first: int = 20, after: str | None = None
+    ) -> Connection[Reservation] | None:
         customer_id = global_id.decode("Customer", self.id)
         if customer_id is None or customer_id != info.context.customer_id:
             raise PermissionError("a customer was resolved for somebody else")
