@@ -12,7 +12,7 @@ from gateway.federation.compiler import Program, Step
 from gateway.federation.errors import SubgraphFailure, SubgraphMalformed
 from gateway.federation.fast.run import Asked
 from gateway.federation.join import find_objects, merge_object, represent
-from gateway.federation.planner.plan import EntityPart, Selected
+from gateway.federation.planner.plan import EntityPart, Fetch, Selected, asked_of
 from gateway.federation.report import Path, Report, client_path, find_paths, locate
 from gateway.federation.request import GraphQLRequest, SubgraphRequest
 from gateway.federation.resilience import NEVER_HIDDEN, FallbackContext, Guard, InFlight, Policies
@@ -268,7 +268,7 @@ class Execution:
             for target in find_objects(self.data, step.fetch.at):
                 for selected in step.fetch.fields:
                     path = client_path(shape, [*step.fetch.at, selected.internal])
-                    if not await self._fall_back(service, selected, target, None, failure.code, path):
+                    if not await self._fall_back(step.fetch, selected, target, None, failure.code, path):
                         self.report.add(message, path, dict(extensions))
                     blamed = True
         for batch in batches:
@@ -278,7 +278,7 @@ class Execution:
                         if not _applies(selected, source, locate(shape, batch.part.targets[number].path)):
                             continue
                         path = client_path(shape, [*place, selected.internal])
-                        if not await self._fall_back(service, selected, source, representation, failure.code, path):
+                        if not await self._fall_back(step.fetch, selected, source, representation, failure.code, path):
                             self.report.add(message, path, dict(extensions))
                         blamed = True
         if not blamed and (not batches or any(batch.representations for batch in batches)):
@@ -286,7 +286,7 @@ class Execution:
 
     async def _fall_back(
         self,
-        service: str,
+        fetch: Fetch,
         selected: Selected,
         target: dict[str, Any],
         representation: bytes | None,
@@ -296,11 +296,13 @@ class Execution:
         if code in NEVER_HIDDEN or self.program.kind == "mutation":
             return False
         coordinate = f"{selected.type}.{selected.name}"
-        fallback = self._runtime.policies.fallback(service, coordinate)
+        fallback = self._runtime.policies.fallback(fetch.service, coordinate)
         if fallback is None:
             return False
         try:
-            value = await fallback.value(FallbackContext(coordinate, self._request.identity, representation, code))
+            asked = asked_of(fetch, selected, self._variables)
+            context = FallbackContext(coordinate, self._request.identity, representation, code, asked)
+            value = await fallback.value(context)
         except LookupError:
             return False
         merge_object(target, {selected.internal: value})
@@ -340,35 +342,36 @@ class Execution:
     ) -> None:
         path = client_path(self.program.shape, place)
         reason = str(code or "SUBGRAPH_ERROR")
-        if await self._fall_back(step.fetch.service, selected, target, representation, reason, path):
+        if await self._fall_back(step.fetch, selected, target, representation, reason, path):
             self.report.withdraw(path)
 
     def _remember(self, step: Step, batches: list[_Batch]) -> None:
         for selected in step.fetch.fields:
-            self._remember_field(step.fetch.service, selected, self.data, (), None)
+            self._remember_field(step.fetch, selected, self.data, (), None)
         for batch in batches:
             for representation, targets in zip(batch.representations, batch.found, strict=True):
                 source, number, _ = targets[0]
                 target = batch.part.targets[number]
                 for selected in target.fields:
-                    self._remember_field(step.fetch.service, selected, source, target.path, representation)
+                    self._remember_field(step.fetch, selected, source, target.path, representation)
 
     def _remember_field(
         self,
-        service: str,
+        fetch: Fetch,
         selected: Selected,
         source: dict[str, Any],
         path: tuple[str, ...],
         representation: bytes | None,
     ) -> None:
         policies = self._runtime.policies
-        if not policies.keeps(service, f"{selected.type}.{selected.name}"):
+        if not policies.keeps(fetch.service, f"{selected.type}.{selected.name}"):
             return
         value = source.get(selected.internal)
         shape = locate(self.program.shape, path)
         field = shape.find(selected.internal) if shape is not None else None
         if value is not None and value != _NULL and field is not None and _begins_well(value, field):
-            policies.keep(service, selected, self._request.identity, representation, value)
+            asked = asked_of(fetch, selected, self._variables)
+            policies.keep(fetch.service, selected, self._request.identity, representation, value, asked)
 
 
 def read_answer(body: bytes) -> dict[str, Any]:

@@ -48,12 +48,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class FallbackContext:
-    """What a fallback may look at. `representation` is the object's key fields; None for a root field."""
+    """What a fallback may look at. `representation` is the object's key fields; None for a root field.
+
+    `asked` tells apart what was asked of the field: arguments, and what of its value.
+    """
 
     coordinate: str
     identity: Hashable
     representation: bytes | None
     reason: str
+    asked: Hashable = None
 
 
 class Fallback(Protocol):
@@ -83,17 +87,19 @@ class LastGood:
         self._max_age = max_age
         self._entries = entries
         self._clock = clock
-        self._known: dict[tuple[str, Hashable, bytes | None], tuple[float, Any]] = {}
+        self._known: dict[tuple[str, Hashable, bytes | None, Hashable], tuple[float, Any]] = {}
 
-    def remember(self, coordinate: str, identity: Hashable, representation: bytes | None, value: Any) -> None:
-        key = (coordinate, identity, representation)
+    def remember(
+        self, coordinate: str, identity: Hashable, representation: bytes | None, value: Any, asked: Hashable = None
+    ) -> None:
+        key = (coordinate, identity, representation, asked)
         self._known.pop(key, None)
         self._known[key] = (self._clock(), value)
         if len(self._known) > self._entries:
             del self._known[next(iter(self._known))]
 
     async def value(self, context: FallbackContext) -> Any:
-        at, value = self._known[context.coordinate, context.identity, context.representation]
+        at, value = self._known[context.coordinate, context.identity, context.representation, context.asked]
         if self._clock() - at > self._max_age:
             raise LookupError(context.coordinate)
         return value
@@ -142,12 +148,20 @@ class Policies:
         """Whether a fallback wants to know the last good values of a field."""
         return isinstance(self.fallback(service, coordinate), LastGood)
 
-    def keep(self, service: str, field: Selected, identity: Hashable, representation: bytes | None, value: Any) -> None:
+    def keep(
+        self,
+        service: str,
+        field: Selected,
+        identity: Hashable,
+        representation: bytes | None,
+        value: Any,
+        asked: Hashable,
+    ) -> None:
         """Tells the field's fallback a value that its owner has just given."""
         coordinate = f"{field.type}.{field.name}"
         fallback = self.fallback(service, coordinate)
         if isinstance(fallback, LastGood):
-            fallback.remember(coordinate, identity, representation, value)
+            fallback.remember(coordinate, identity, representation, value, asked)
 
     def fallback(self, service: str, coordinate: str) -> Fallback | None:
         declared = self._fields.get(coordinate)

@@ -92,6 +92,22 @@ def test_with_concessions_away_events_are_served_with_the_combos_known_last(ana:
     assert {entry["source"] for entry in body["extensions"]["degraded"]} == {"last_good"}
 
 
+def test_what_a_service_that_is_away_adds_is_missing_and_nothing_else(ana: Shopper, running: Any) -> None:
+    """Its fields are null, with an error that names it; the rest of the answer arrives."""
+    never_asked = "{ events(first: 3) { edges { node { name combos(first: 7) { name } } } } }"
+    with running.without("concessions"):
+        body = ana.ask(never_asked)
+    nodes = [edge["node"] for edge in body["data"]["events"]["edges"]]
+    assert len(nodes) == 3
+    assert all(node["name"] and node["combos"] is None for node in nodes)
+    assert {error["extensions"]["service"] for error in body["errors"]} == {"concessions"}
+    with running.without("notifications"):
+        body = ana.ask("{ me { name notifications(first: 1) { edges { node { subject } } } } }")
+    assert body["data"]["me"]["name"]
+    assert body["data"]["me"]["notifications"] is None
+    assert {error["extensions"]["service"] for error in body["errors"]} == {"notifications"}
+
+
 def test_concessions_that_are_not_there_stop_the_payment_not_the_hold(ana: Shopper) -> None:
     """An unknown product is refused before any money moves, and the hold stays payable."""
     _, session, sector = next(row for row in sectors(ana) if not row[2]["numbered"])

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gateway.federation.fast.program import NOTHING, FastProgram, FastStep, Surprise
-from gateway.federation.planner.plan import Selected
+from gateway.federation.planner.plan import Selected, asked_of
 from gateway.federation.request import Call, GraphQLRequest, SubgraphRequest
 from gateway.federation.resilience import Guard, InFlight
 from gateway.federation.sharing import SharedCalls, sharing_key
@@ -26,7 +26,13 @@ class Memory(Protocol):
     """Takes the last good values of fields; `representation` is the object's key fields, None at the root."""
 
     def keep(
-        self, service: str, field: Selected, identity: Hashable, representation: bytes | None, value: Any
+        self,
+        service: str,
+        field: Selected,
+        identity: Hashable,
+        representation: bytes | None,
+        value: Any,
+        asked: Hashable,
     ) -> None: ...
 
 
@@ -235,12 +241,14 @@ class FastRun:
                 self._keep(step, part.kept, [_encode(rep) for rep in representations], entities)
 
     def _keep(self, step: FastStep, fields: tuple[Selected, ...], keys: Any, objects: Any) -> None:
+        service, identity = step.fetch.service, self._request.identity
         for key, found in zip(keys, objects, strict=True):
             for field in fields:
                 value = getattr(found, f"f_{field.internal}")
                 if bytes(value) != b"null":
                     # A copy: what was decoded refers to the whole answer.
-                    self._memory.keep(step.fetch.service, field, self._request.identity, key, value.copy())
+                    asked = asked_of(step.fetch, field, self._variables)
+                    self._memory.keep(service, field, identity, key, value.copy(), asked)
 
     def _release(self, step: FastStep) -> None:
         self._left -= 1

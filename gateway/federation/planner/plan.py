@@ -1,6 +1,7 @@
 """Plans as values: what is fetched from whom, after what, and where it goes."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 from graphql import parse, print_ast
@@ -59,6 +60,12 @@ class Fetch(msgspec.Struct, frozen=True):
     round: int
     at: tuple[str, ...] = ()
     fields: tuple[Selected, ...] = ()
+
+
+def asked_of(fetch: Fetch, selected: Selected, variables: Mapping[str, Any]) -> Hashable:
+    """Equal when the same was asked of a field: the text of its fetch and the values of the variables in it."""
+    values = tuple(msgspec.json.encode(variables[name]) if name in variables else None for name in fetch.variables)
+    return (fetch.operation, selected.internal, values)
 
 
 class Plan(msgspec.Struct, frozen=True):
