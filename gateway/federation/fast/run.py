@@ -4,15 +4,15 @@ Everything that was asked and answered stays in `asked`, so that the careful way
 """
 
 import asyncio
-from collections.abc import Coroutine, Hashable, Mapping
-from typing import Any, Protocol
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 import msgspec
 
 from gateway.federation.fast.program import NOTHING, FastProgram, FastStep, Surprise
 from gateway.federation.planner.plan import Selected, asked_of
 from gateway.federation.request import Call, GraphQLRequest, SubgraphRequest
-from gateway.federation.resilience import Guard, InFlight
+from gateway.federation.resilience import Guard, InFlight, Policies
 from gateway.federation.sharing import SharedCalls, sharing_key
 
 _encode = msgspec.json.Encoder().encode
@@ -20,20 +20,6 @@ _encode = msgspec.json.Encoder().encode
 _Found = tuple[list[list[Any]], list[Any] | tuple[()]]
 _EMPTY = (b"", b"null", b"[]")
 _SURPRISES = (Surprise, msgspec.MsgspecError, RecursionError, AttributeError, TypeError, ValueError)
-
-
-class Memory(Protocol):
-    """Takes the last good values of fields; `representation` is the object's key fields, None at the root."""
-
-    def keep(
-        self,
-        service: str,
-        field: Selected,
-        identity: Hashable,
-        representation: bytes | None,
-        value: Any,
-        asked: Hashable,
-    ) -> None: ...
 
 
 class Asked:
@@ -120,7 +106,7 @@ class FastRun:
         guards: Mapping[str, Guard],
         shared: SharedCalls | None,
         in_flight: InFlight | None,
-        memory: Memory,
+        policies: Policies,
         deadline: float,
     ) -> None:
         self.asked: dict[int, Asked] = {}
@@ -130,7 +116,7 @@ class FastRun:
         self.guards = guards
         self._shared = shared
         self._in_flight = in_flight
-        self._memory = memory
+        self._policies = policies
         self.deadline = deadline
         self._root = program.make_root()
         self._state: list[Any] = [()] * program.slots
@@ -248,7 +234,7 @@ class FastRun:
                 if bytes(value) != b"null":
                     # A copy: what was decoded refers to the whole answer.
                     asked = asked_of(step.fetch, field, self._variables)
-                    self._memory.keep(service, field, identity, key, value.copy(), asked)
+                    self._policies.keep(service, field, identity, key, value.copy(), asked)
 
     def _release(self, step: FastStep) -> None:
         self._left -= 1
