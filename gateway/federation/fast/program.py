@@ -132,7 +132,7 @@ class _Compiler:
             len(self._state),
             len(self._memos),
             self._plan,
-            # Measured with tracemalloc on the operations of a buyer's journey.
+            # An estimate: the whole of an operation, its document included, came to some 48 KB (docs/performance.md).
             6_000 + sum(9_000 + 6 * len(step.prefix) for step in steps),
             frozenset(fetch.service for fetch in self._plan.steps),
         )
