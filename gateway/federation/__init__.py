@@ -14,18 +14,10 @@ from gateway.federation.errors import (
     SubgraphUnavailable,
     SupergraphError,
 )
+from gateway.federation.fallbacks import Constant, Fallback, FallbackContext, LastGood
 from gateway.federation.planner.plan import Plan
+from gateway.federation.policy import Field, Policies, Policy, Subgraph
 from gateway.federation.request import EngineResponse, GraphQLRequest, SubgraphRequest, Transport
-from gateway.federation.resilience import (
-    Constant,
-    Fallback,
-    FallbackContext,
-    Field,
-    LastGood,
-    Policies,
-    Policy,
-    Subgraph,
-)
 from gateway.federation.settings import EngineSettings, Limits
 from gateway.federation.transport import HttpLimits, HttpTransport, InProcessTransport
 

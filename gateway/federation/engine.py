@@ -33,12 +33,13 @@ from gateway.federation.planner.build import Planned, build_plan
 from gateway.federation.planner.ownership import Ownership
 from gateway.federation.planner.plan import Plan
 from gateway.federation.planner.position import Position
+from gateway.federation.policy import Policies
 from gateway.federation.project import Unexpected, materialise
 from gateway.federation.report import Report
 from gateway.federation.request import EngineResponse, GraphQLRequest, Transport
-from gateway.federation.resilience import Guard, InFlight, Policies
+from gateway.federation.resilience import Guard
 from gateway.federation.settings import EngineSettings
-from gateway.federation.sharing import SharedCalls
+from gateway.federation.sharing import InFlight, SharedCalls
 from gateway.federation.supergraph import read_supergraph
 
 OperationKind = Literal["query", "mutation", "subscription"]

@@ -10,14 +10,16 @@ import msgspec
 
 from gateway.federation.compiler import Program, Step
 from gateway.federation.errors import SubgraphFailure, SubgraphMalformed
+from gateway.federation.fallbacks import NEVER_HIDDEN, FallbackContext
 from gateway.federation.fast.run import Asked
 from gateway.federation.join import find_objects, merge_object, represent
 from gateway.federation.planner.plan import EntityPart, Fetch, Selected, asked_of
+from gateway.federation.policy import Policies
 from gateway.federation.report import Path, Report, client_path, find_paths, locate
 from gateway.federation.request import GraphQLRequest, SubgraphRequest
-from gateway.federation.resilience import NEVER_HIDDEN, FallbackContext, Guard, InFlight, Policies
+from gateway.federation.resilience import Guard
 from gateway.federation.shape import FieldShape
-from gateway.federation.sharing import SharedCalls, sharing_key
+from gateway.federation.sharing import InFlight, SharedCalls, sharing_key
 
 _encode = msgspec.json.Encoder().encode
 _NULL = msgspec.Raw(b"null")

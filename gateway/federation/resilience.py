@@ -1,173 +1,19 @@
-"""Resilience as it is declared: what to do when the owner of a field is slow, down, or asked too much.
-
-A policy holds for a subgraph (`Subgraph("suggestions")`) or, as far as fallbacks go, for a field
-(`Field("Event.combos")`). A fallback never hides a refusal: `NEVER_HIDDEN` lists the codes that pass through it.
-"""
+"""Resilience as it is done: one subgraph's transport under its policy."""
 
 import asyncio
 import random
-import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
-from gateway.federation.circuit import Breaker, Circuit
+from gateway.federation.circuit import Circuit
 from gateway.federation.errors import SubgraphFailure, SubgraphRejected, SubgraphTimeout
 from gateway.federation.idempotency import is_idempotent
-from gateway.federation.planner.plan import Selected
+from gateway.federation.policy import Policy
 from gateway.federation.request import Answered, Call, SubgraphRequest, Transport
 from gateway.federation.slots import Slots
 
-NEVER_HIDDEN = frozenset(
-    {
-        "UNAUTHENTICATED",
-        "FORBIDDEN",
-        "UNAUTHORIZED",
-        "BAD_USER_INPUT",
-        "BAD_REQUEST",
-        "GRAPHQL_VALIDATION_FAILED",
-        "GRAPHQL_PARSE_FAILED",
-        "INVALID_INPUT",
-    }
-)
 _BACKOFF_BASE = 0.025
 _BACKOFF_MOST = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Subgraph:
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field by its coordinate, `Type.field`."""
-
-    coordinate: str
-
-
-@dataclass(frozen=True, slots=True)
-class FallbackContext:
-    """What a fallback may look at. `representation` is the object's key fields; None for a root field.
-
-    `asked` tells apart what was asked of the field: arguments, and what of its value.
-    """
-
-    coordinate: str
-    identity: Hashable
-    representation: bytes | None
-    reason: str
-    asked: Hashable = None
-
-
-class Fallback(Protocol):
-    """`value` gives JSON values, or raises LookupError when it has none. `source` names it in `extensions.degraded`."""
-
-    source: str
-
-    async def value(self, context: FallbackContext) -> Any: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """Always the same JSON value."""
-
-    constant: Any
-    source: str = "constant"
-
-    async def value(self, context: FallbackContext) -> Any:
-        return self.constant
-
-
-class LastGood:
-    """The last value that the owner gave this identity for this object, at most `max_age` seconds old."""
-
-    def __init__(self, max_age: float, entries: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
-        self.source = "last_good"
-        self._max_age = max_age
-        self._entries = entries
-        self._clock = clock
-        self._known: dict[tuple[str, Hashable, bytes | None, Hashable], tuple[float, Any]] = {}
-
-    def remember(
-        self, coordinate: str, identity: Hashable, representation: bytes | None, value: Any, asked: Hashable = None
-    ) -> None:
-        key = (coordinate, identity, representation, asked)
-        self._known.pop(key, None)
-        self._known[key] = (self._clock(), value)
-        if len(self._known) > self._entries:
-            del self._known[next(iter(self._known))]
-
-    async def value(self, context: FallbackContext) -> Any:
-        at, value = self._known[context.coordinate, context.identity, context.representation, context.asked]
-        if self._clock() - at > self._max_age:
-            raise LookupError(context.coordinate)
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Times in seconds. `hedge`: a second, equal query is sent after this long. `concurrency` bounds calls at once.
-
-    Queries are retried. A mutation is retried when the subgraph has certainly seen nothing of it, or when it carries an
-    idempotency key: in the header `Idempotency-Key`, or in the argument (or field of an input) named
-    `idempotency_argument`, which every mutation of the request must have.
-    """
-
-    timeout: float | None = None
-    retries: int = 0
-    breaker: Breaker | None = None
-    concurrency: int | None = None
-    hedge: float | None = None
-    fallback: Fallback | None = None
-    idempotency_argument: str | None = None
-
-
-class Policies:
-    """All declared policies. Field fallbacks win over the fallback of the field's subgraph."""
-
-    def __init__(
-        self, declared: Mapping[Subgraph | Field, Policy] | None = None, default: Policy | None = None
-    ) -> None:
-        self._default = default or Policy()
-        self._services = {key.name: policy for key, policy in (declared or {}).items() if isinstance(key, Subgraph)}
-        self._fields = {key.coordinate: policy for key, policy in (declared or {}).items() if isinstance(key, Field)}
-
-    @property
-    def coordinates(self) -> frozenset[str]:
-        return frozenset(self._fields)
-
-    @property
-    def services(self) -> frozenset[str]:
-        return frozenset(self._services)
-
-    def of_service(self, service: str) -> Policy:
-        return self._services.get(service, self._default)
-
-    def keeps(self, service: str, coordinate: str) -> bool:
-        """Whether a fallback wants to know the last good values of a field."""
-        return isinstance(self.fallback(service, coordinate), LastGood)
-
-    def keep(
-        self,
-        service: str,
-        field: Selected,
-        identity: Hashable,
-        representation: bytes | None,
-        value: Any,
-        asked: Hashable,
-    ) -> None:
-        """Tells the field's fallback a value that its owner has just given."""
-        coordinate = f"{field.type}.{field.name}"
-        fallback = self.fallback(service, coordinate)
-        if isinstance(fallback, LastGood):
-            fallback.remember(coordinate, identity, representation, value, asked)
-
-    def fallback(self, service: str, coordinate: str) -> Fallback | None:
-        declared = self._fields.get(coordinate)
-        if declared is not None and declared.fallback is not None:
-            return declared.fallback
-        return self.of_service(service).fallback
 
 
 @dataclass(slots=True)
@@ -369,31 +215,3 @@ async def _first_success(calls: set[asyncio.Task[bytes]]) -> bytes:
                 return call.result()
             failure = error
     raise failure or SubgraphRejected("nothing was sent")
-
-
-class InFlight:
-    """Equal queries of one identity that are under way at the same moment are sent once."""
-
-    def __init__(self) -> None:
-        self._calls: dict[Hashable, tuple[asyncio.Task[bytes], list[int]]] = {}
-
-    async def share(self, key: Hashable, call: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Joins the call under way for `key` or starts it; it is cancelled when the last waiter leaves."""
-        known = self._calls.get(key)
-        if known is None:
-            task = asyncio.ensure_future(_run(call))
-            known = self._calls[key] = (task, [0])
-            task.add_done_callback(lambda _: self._calls.pop(key, None))
-        task, waiting = known
-        waiting[0] += 1
-        try:
-            return await asyncio.shield(task)
-        finally:
-            waiting[0] -= 1
-            if not waiting[0] and not task.done():
-                self._calls.pop(key, None)
-                task.cancel()
-
-
-async def _run(call: Callable[[], Awaitable[bytes]]) -> bytes:
-    return await call()

@@ -1,6 +1,10 @@
-"""Equal queries of one identity that are under way at the same moment are sent once (the quick way)."""
+"""Equal queries of one identity that are under way at the same moment are sent once.
 
-from collections.abc import Hashable
+`SharedCalls` is for calls that are begun without a task (the quick way), `InFlight` for those that may have to wait.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
 
 from gateway.federation.request import Answered, Call, SubgraphRequest
 from gateway.federation.resilience import Guard
@@ -59,3 +63,29 @@ class _Seat:
 
     def cancel(self) -> None:
         self._shared.leave(self)
+
+
+class InFlight:
+    def __init__(self) -> None:
+        self._calls: dict[Hashable, tuple[asyncio.Task[bytes], list[int]]] = {}
+
+    async def share(self, key: Hashable, call: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Joins the call under way for `key` or starts it; it is cancelled when the last waiter leaves."""
+        known = self._calls.get(key)
+        if known is None:
+            task = asyncio.ensure_future(_run(call))
+            known = self._calls[key] = (task, [0])
+            task.add_done_callback(lambda _: self._calls.pop(key, None))
+        task, waiting = known
+        waiting[0] += 1
+        try:
+            return await asyncio.shield(task)
+        finally:
+            waiting[0] -= 1
+            if not waiting[0] and not task.done():
+                self._calls.pop(key, None)
+                task.cancel()
+
+
+async def _run(call: Callable[[], Awaitable[bytes]]) -> bytes:
+    return await call()

@@ -11,9 +11,10 @@ import msgspec
 
 from gateway.federation.fast.program import NOTHING, FastProgram, FastStep, Surprise
 from gateway.federation.planner.plan import Selected, asked_of
+from gateway.federation.policy import Policies
 from gateway.federation.request import Call, GraphQLRequest, SubgraphRequest
-from gateway.federation.resilience import Guard, InFlight, Policies
-from gateway.federation.sharing import SharedCalls, sharing_key
+from gateway.federation.resilience import Guard
+from gateway.federation.sharing import InFlight, SharedCalls, sharing_key
 
 _encode = msgspec.json.Encoder().encode
 # For each representation the objects that it stands for; the representations where they are needed again.
