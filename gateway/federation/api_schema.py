@@ -18,6 +18,7 @@ from graphql import (
 )
 
 from gateway.federation.errors import SupergraphError
+from gateway.federation.operation.incremental import DEFINITIONS
 from gateway.federation.supergraph import arguments_of
 
 _SPEC_PREFIXES = (
@@ -55,6 +56,8 @@ def derive_api_schema(document: DocumentNode) -> GraphQLSchema:
         and _marked(node, inaccessible)
     }
     definitions: list[Any] = []
+    own = {node.name.value for node in document.definitions if isinstance(node, DirectiveDefinitionNode)}
+    definitions += [node for node in DEFINITIONS if node.name.value not in own]  # type: ignore[attr-defined]
     for node in document.definitions:
         if isinstance(node, SchemaDefinitionNode):
             node.directives = ()

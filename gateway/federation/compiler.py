@@ -18,11 +18,12 @@ from gateway.federation.decode import DecoderMaker
 from gateway.federation.fast import FastProgram, compile_fast, prefix_of
 from gateway.federation.fast.program import Keeps
 from gateway.federation.operation.document import Operation
+from gateway.federation.operation.incremental import DeferUse
 from gateway.federation.planner.build import Planned
 from gateway.federation.planner.ownership import Ownership
 from gateway.federation.planner.plan import Fetch, Plan
 from gateway.federation.project import Projector, make_projector
-from gateway.federation.shape import ObjectShape, shape_of
+from gateway.federation.shape import ObjectShape, ShapeMaker
 
 
 @dataclass(slots=True, eq=False)
@@ -33,17 +34,21 @@ class Step:
     index: int
     prefix: bytes
     decode: Callable[[bytes], Any]
-    waits_for: int
     releases: tuple[int, ...]
 
 
 @dataclass(slots=True, eq=False)
 class Program:
-    """A compiled operation. Immutable once made, shared by all requests."""
+    """A compiled operation. Immutable once made, shared by all requests.
+
+    `whole` is the shape of all that was selected; `shape` that of the first part of the answer, with what follows.
+    """
 
     plan: Plan
     steps: tuple[Step, ...]
+    whole: ObjectShape
     shape: ObjectShape
+    phases: list[frozenset[DeferUse]]
     project: Projector
     operation: Operation
     introspection: DocumentNode | None
@@ -58,7 +63,6 @@ class Program:
 def compile_program(
     planned: Planned,
     operation: Operation,
-    introspection: list[FieldNode],
     schema: GraphQLSchema,
     ownership: Ownership,
     keeps: Keeps | None,
@@ -67,27 +71,28 @@ def compile_program(
 
     `keeps` as in `compile_fast`; without it, the program that answers with care.
     """
-    plan = planned.plan
-    shape = shape_of(planned.root, schema, ownership.hidden_enums(schema))
-    maker = DecoderMaker(ownership, plan, planned.layout, shape)
-    if keeps is not None and not introspection:
-        fast = compile_fast(plan, maker, shape, keeps)
+    plan, introspection = planned.plan, planned.operation.introspection
+    make = ShapeMaker(schema, ownership.hidden_enums(schema))
+    whole = make.whole(planned.operation.root)
+    shape = make.part(planned.operation.root) if plan.incremental else whole
+    maker = DecoderMaker(ownership, plan, planned.layout, whole)
+    if keeps is not None and not introspection and not plan.incremental:
+        fast = compile_fast(plan, maker, whole, keeps)
         if fast is not None:
             return fast
-    index_of = {fetch.id: index for index, fetch in enumerate(plan.steps)}
     steps = []
     for index, fetch in enumerate(plan.steps):
         releases = tuple(other for other, later in enumerate(plan.steps) if fetch.id in later.after)
-        prefix = prefix_of(fetch)
-        decode = maker.decoder(fetch).decode
-        steps.append(Step(fetch, index, prefix, decode, sum(dep in index_of for dep in fetch.after), releases))
+        steps.append(Step(fetch, index, prefix_of(fetch), maker.decoder(fetch).decode, releases))
     # Measured: a step with its decoder weighs some kilobytes beside its text.
     size = 4_000 + sum(8_000 + 6 * len(step.prefix) for step in steps)
     document = _introspection_document(operation, introspection) if introspection else None
     return Program(
         plan,
         tuple(steps),
+        whole,
         shape,
+        planned.operation.phases,
         make_projector(shape),
         operation,
         document,

@@ -3,6 +3,7 @@
 This is the careful path: it judges every value. (GraphQL October 2021, section 6.4.4.)
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.federation.join import merge_values
@@ -24,75 +25,133 @@ _PROPAGATE = _Mark()
 
 def complete_data(shape: ObjectShape, data: dict[str, Any], report: Report) -> dict[str, Any] | None:
     """The `data` of the response: only what was selected, in its order; None when a null reached the root."""
-    done = _complete_object(shape, data, None, report)
-    return None if isinstance(done, _Mark) else done
+    return Completion(report).complete_object(shape, data, ())
 
 
-def _complete_object(shape: ObjectShape, value: Any, cell: _Cell, report: Report) -> Any:
-    if not isinstance(value, dict):
-        report.add("Expected an object.", _path(cell), {"code": "SUBGRAPH_MALFORMED"})
-        return _NULLED
-    typename = shape.typename
-    if typename is None and shape.needs_type:
-        typename = value.get(TYPENAME)
-        if typename not in shape.possible:
-            if typename is None and not report.explains(_path(cell)):
-                report.add("The type of an object is not known.", _path(cell), {"code": "SUBGRAPH_MALFORMED"})
+@dataclass(slots=True, eq=False)
+class LaterFields:
+    """Fields of one object that belong to another part of the answer; `value` is the object as it was joined."""
+
+    path: Path
+    phase: int
+    shape: ObjectShape
+    value: dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class LaterItems:
+    """A list of which later items may follow; `value` holds the first ones."""
+
+    path: Path
+    field: FieldShape
+    value: list[Any]
+
+
+@dataclass(slots=True)
+class Completion:
+    """Completes one part of an answer; `fields` and `items` say what of it follows later."""
+
+    report: Report
+    fields: list[LaterFields] = field(default_factory=list)
+    items: list[LaterItems] = field(default_factory=list)
+
+    def complete_object(self, shape: ObjectShape, value: dict[str, Any], path: Path) -> dict[str, Any] | None:
+        """The object at `path`; None when a null within it has to be its own."""
+        done = self._object(shape, value, _cell(path))
+        return None if isinstance(done, _Mark) else done
+
+    def complete_items(self, shape: FieldShape, values: list[Any], path: Path, first: int) -> tuple[list[Any], bool]:
+        """Later items of the list at `path`, up to one that ends it with a null that it cannot hold (then True)."""
+        depth = shape.wrappers.index("[") + 1
+        done: list[Any] = []
+        for index, value in enumerate(values, first):
+            item = self._value(shape, depth, value, (_cell(path), index))
+            if item is _PROPAGATE:
+                return done, True
+            done.append(None if isinstance(item, _Mark) else item)
+        return done, False
+
+    def _object(self, shape: ObjectShape, value: Any, cell: _Cell) -> Any:
+        report = self.report
+        if not isinstance(value, dict):
+            report.add("Expected an object.", _path(cell), {"code": "SUBGRAPH_MALFORMED"})
+            return _NULLED
+        typename = shape.typename
+        if typename is None and shape.needs_type:
+            typename = value.get(TYPENAME)
+            if typename not in shape.possible:
+                if typename is None and not report.explains(_path(cell)):
+                    report.add("The type of an object is not known.", _path(cell), {"code": "SUBGRAPH_MALFORMED"})
+                    return _NULLED
+                # A type that the public schema does not show does not exist for clients.
+                return None
+        out: dict[str, Any] = {}
+        for shown in shape.fields_of(typename):
+            if shown.name == TYPENAME:
+                out[shown.key] = typename
+                continue
+            part = value.get(shown.internal)
+            if (
+                part is None
+                and shown.wrappers[:1] == ("!",)
+                and shown.internal not in value
+                and report.explains(_path(cell))
+            ):
+                # It never came because a sibling's error took their common entity with it: that error says enough.
                 return _NULLED
-            # A type that the public schema does not show does not exist for clients.
+            for other in shown.also:
+                part = merge_values(part, value.get(other))
+            done = self._value(shown, 0, part, (cell, shown.key))
+            if done is _PROPAGATE:
+                return _NULLED
+            out[shown.key] = None if done is _NULLED else done
+        for phase, later in shape.later.items():
+            # A type may come with the later part itself.
+            if later.fields_of(value.get(TYPENAME)) or (later.by_type and TYPENAME not in value):
+                self.fields.append(LaterFields(_path(cell), phase, later, value))
+        return out
+
+    def _value(self, shown: FieldShape, depth: int, value: Any, cell: _Cell) -> Any:
+        report = self.report
+        wrappers = shown.wrappers
+        if depth < len(wrappers) and wrappers[depth] == "!":
+            done = self._value(shown, depth + 1, value, cell)
+            if done is None:
+                path = _path(cell)
+                if not report.explains(path):
+                    message = f"Cannot return null for non-nullable field {shown.name}."
+                    report.add(message, path, {"code": "SUBGRAPH_NULL"})
+                return _PROPAGATE
+            return _PROPAGATE if done is _NULLED else done
+        if value is None:
             return None
-    out: dict[str, Any] = {}
-    for field in shape.fields_of(typename):
-        if field.name == TYPENAME:
-            out[field.key] = typename
-            continue
-        part = value.get(field.internal)
-        if (
-            part is None
-            and field.wrappers[:1] == ("!",)
-            and field.internal not in value
-            and report.explains(_path(cell))
-        ):
-            # It never came because a sibling's error took their common entity with it: that error says enough.
+        if depth < len(wrappers):
+            if not isinstance(value, list):
+                report.add("Expected a list.", _path(cell), {"code": "SUBGRAPH_MALFORMED"})
+                return _NULLED
+            items = []
+            failed = False
+            for index, element in enumerate(value):
+                done = self._value(shown, depth + 1, element, (cell, index))
+                failed = failed or done is _PROPAGATE
+                items.append(None if isinstance(done, _Mark) else done)
+            if shown.streamed and "[" not in wrappers[:depth]:
+                self.items.append(LaterItems(_path(cell), shown, value))
+            return _NULLED if failed else items
+        if shown.child is not None:
+            return self._object(shown.child, value, cell)
+        if shown.values is not None and value not in shown.values:
+            message = f"{shown.name} has a value that its enum does not show."
+            report.add(message, _path(cell), {"code": "SUBGRAPH_ENUM"})
             return _NULLED
-        for other in field.also:
-            part = merge_values(part, value.get(other))
-        done = _complete(field, 0, part, (cell, field.key), report)
-        if done is _PROPAGATE:
-            return _NULLED
-        out[field.key] = None if done is _NULLED else done
-    return out
+        return value
 
 
-def _complete(field: FieldShape, depth: int, value: Any, cell: _Cell, report: Report) -> Any:
-    wrappers = field.wrappers
-    if depth < len(wrappers) and wrappers[depth] == "!":
-        done = _complete(field, depth + 1, value, cell, report)
-        if done is None:
-            path = _path(cell)
-            if not report.explains(path):
-                report.add(f"Cannot return null for non-nullable field {field.name}.", path, {"code": "SUBGRAPH_NULL"})
-            return _PROPAGATE
-        return _PROPAGATE if done is _NULLED else done
-    if value is None:
-        return None
-    if depth < len(wrappers):
-        if not isinstance(value, list):
-            report.add("Expected a list.", _path(cell), {"code": "SUBGRAPH_MALFORMED"})
-            return _NULLED
-        items = []
-        failed = False
-        for index, element in enumerate(value):
-            done = _complete(field, depth + 1, element, (cell, index), report)
-            failed = failed or done is _PROPAGATE
-            items.append(None if isinstance(done, _Mark) else done)
-        return _NULLED if failed else items
-    if field.child is not None:
-        return _complete_object(field.child, value, cell, report)
-    if field.values is not None and value not in field.values:
-        report.add(f"{field.name} has a value that its enum does not show.", _path(cell), {"code": "SUBGRAPH_ENUM"})
-        return _NULLED
-    return value
+def _cell(path: Path) -> _Cell:
+    cell: _Cell = None
+    for step in path:
+        cell = (cell, step)
+    return cell
 
 
 def _path(cell: _Cell) -> Path:

@@ -121,7 +121,7 @@ class DecoderMaker:
         field = node.shape.find(internal) if node.shape is not None else None
         if node.shape is None or field is None or (node.path, internal) in self._touched:
             return False
-        if any(variant.judged or variant.also for variant in node.shape.variants(internal)):
+        if any(variant.judged or variant.also or variant.streamed for variant in node.shape.variants(internal)):
             return False
         if below is None:
             return True
@@ -131,7 +131,13 @@ class DecoderMaker:
 
 def passes(shape: ObjectShape, selection: Selection) -> bool:
     """Whether what a subgraph answers to a selection is the client's answer as it stands."""
-    if selection.casts or shape.by_type or shape.hides or (selection.typename and TYPENAME not in selection.fields):
+    if (
+        shape.divided
+        or selection.casts
+        or shape.by_type
+        or shape.hides
+        or (selection.typename and TYPENAME not in selection.fields)
+    ):
         return False
     printed = sorted(selection.fields.values(), key=lambda entry: entry[0].order)
     if len(printed) != len(shape.common):
@@ -141,6 +147,8 @@ def passes(shape: ObjectShape, selection: Selection) -> bool:
 
 def _passes_field(field: FieldShape, item: Item, below: Selection | None) -> bool:
     if field.key != item.internal or field.internal != item.internal or field.judged or field.also or item.hidden:
+        return False
+    if field.streamed:
         return False
     if field.child is None:
         return below is None

@@ -6,13 +6,12 @@ body = await engine.execute(GraphQLRequest(query="{ products { name } }"))
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, suppress
 from typing import Any, Literal
 
 import msgspec
 from graphql import (
-    FieldNode,
     GraphQLError,
     GraphQLSchema,
     print_ast,
@@ -27,12 +26,12 @@ from gateway.federation.complete import complete_data
 from gateway.federation.errors import PlanningFailed, RequestRefused, SubgraphFailure, SupergraphError
 from gateway.federation.executor import Execution, Runtime, read_answer
 from gateway.federation.fast import Asked, FastProgram, FastRun
+from gateway.federation.incremental import FORMATS, IncrementalFormat, IncrementalRun
 from gateway.federation.operation.document import Operation, choose_operation, read_document
-from gateway.federation.operation.normalise import Normaliser
+from gateway.federation.operation.normalise import Normalised, Normaliser
 from gateway.federation.planner.build import Planned, build_plan
 from gateway.federation.planner.ownership import Ownership
 from gateway.federation.planner.plan import Plan
-from gateway.federation.planner.position import Position
 from gateway.federation.policy import Policies
 from gateway.federation.project import Unexpected, materialise
 from gateway.federation.report import Report
@@ -81,6 +80,9 @@ class Engine:
         self._programs: BoundedCache[FastProgram | Program] = BoundedCache(
             self.settings.plan_cache_entries, self.settings.plan_cache_bytes
         )
+        self._in_parts: BoundedCache[Program] = BoundedCache(
+            self.settings.plan_cache_entries // 4, self.settings.plan_cache_bytes // 4
+        )
 
     @property
     def api_sdl(self) -> str:
@@ -95,14 +97,22 @@ class Engine:
         Raises RequestRefused for an invalid operation and PlanningFailed when a field cannot be reached.
         """
         operation = self._operation(query, operation_name)
+        incremental = operation.incremental and operation.kind != "subscription"
         if variables is None and operation.conditions:
-            return self._plan(operation, {})[0].plan
+            return self._plan(operation, {}, incremental).plan
         values = self._coerce(operation, dict(variables or {})) if operation.conditions else {}
+        if incremental:
+            return self._program_in_parts(query, operation_name, operation, values).plan
         return self._program(query, operation_name, operation, values).plan
 
     def operation_kind(self, query: str, operation_name: str | None = None) -> OperationKind:
         """Raises RequestRefused when the document is invalid or has no such operation."""
         return self._operation(query, operation_name).kind  # type: ignore[return-value]
+
+    def is_incremental(self, query: str, operation_name: str | None = None) -> bool:
+        """Whether an answer may come in parts (`@defer`, `@stream`). Raises RequestRefused as `operation_kind` does."""
+        operation = self._operation(query, operation_name)
+        return operation.incremental and operation.kind != "subscription"
 
     def _operation(self, query: str, operation_name: str | None) -> Operation:
         def make() -> tuple[Operation, int]:
@@ -126,31 +136,38 @@ class Engine:
         variant = operation.variant(variables)
 
         def make() -> tuple[FastProgram | Program, int]:
-            planned, introspection = self._plan(operation, dict(zip(operation.conditions, variant, strict=True)))
+            conditions = dict(zip(operation.conditions, variant, strict=True))
+            planned = self._plan(operation, conditions, incremental=False)
             keeps = None if careful else self._runtime.policies.keeps
-            program = compile_program(planned, operation, introspection, self.api_schema, self._ownership, keeps)
+            program = compile_program(planned, operation, self.api_schema, self._ownership, keeps)
             return program, program.size
 
         return self._programs.get((query, operation_name, variant, careful), make)
 
-    def _plan(self, operation: Operation, conditions: dict[str, bool]) -> tuple[Planned, list[FieldNode]]:
-        introspection: list[FieldNode] = []
+    def _program_in_parts(
+        self, query: str, operation_name: str | None, operation: Operation, variables: Mapping[str, Any]
+    ) -> Program:
+        """The program in which `@defer` and `@stream` count."""
+        variant = operation.variant(variables)
 
-        def normalise() -> Position:
-            normaliser = Normaliser(
-                self._ownership, self.api_schema, operation, conditions, self.settings.limits.positions
-            )
-            root = normaliser.root()
-            introspection[:] = normaliser.introspection
-            return root
+        def make() -> tuple[Program, int]:
+            conditions = dict(zip(operation.conditions, variant, strict=True))
+            planned = self._plan(operation, conditions, incremental=True)
+            program = compile_program(planned, operation, self.api_schema, self._ownership, None)
+            assert isinstance(program, Program)  # noqa: S101 - for the type checker
+            return program, program.size
+
+        return self._in_parts.get((query, operation_name, variant), make)
+
+    def _plan(self, operation: Operation, conditions: dict[str, bool], incremental: bool) -> Planned:
+        def normalise() -> Normalised:
+            most = self.settings.limits.positions
+            return Normaliser(self._ownership, self.api_schema, operation, conditions, most, incremental).run()
 
         declarations = {
             definition.variable.name.value: print_ast(definition) for definition in operation.node.variable_definitions
         }
-        planned = build_plan(
-            self._ownership, operation.kind, normalise, declarations, tuple(sorted(conditions.items()))
-        )
-        return planned, introspection
+        return build_plan(self._ownership, operation.kind, normalise, declarations, tuple(sorted(conditions.items())))
 
     # -- requests ---------------------------------------------------------------------------------------------
 
@@ -191,6 +208,41 @@ class Engine:
             raise
         return self._respond(execution, variables)
 
+    async def execute_in_parts(
+        self, request: GraphQLRequest, form: IncrementalFormat = "current"
+    ) -> AsyncGenerator[bytes]:
+        """Response bodies: several where the operation has `@defer` or `@stream`, else the one of `execute`."""
+        try:
+            operation = self._operation(request.query, request.operation_name)
+            if not operation.incremental or operation.kind == "subscription":
+                yield await self.execute(request)
+                return
+            variables = _read_variables(request.variables)
+            coerced = self._coerce(operation, variables)
+            program = self._program_in_parts(request.query, request.operation_name, operation, coerced)
+            self._require_transports(program)
+        except RequestRefused as refused:
+            yield refused.body
+            return
+        except PlanningFailed as failed:
+            yield _failed_to_plan(failed).body
+            return
+        deadline = self._deadline(request)
+        report = Report(self.settings.mask_errors, self.settings.limits.errors)
+        run = IncrementalRun(
+            lambda data, only: Execution(
+                program, request, variables, self._runtime, deadline, report, data=data, only=only
+            ),
+            program.phases,
+            {streamed: streamed.count(coerced) for streamed in program.plan.streamed},
+        )
+        write = FORMATS[form]
+        async with aclosing(run.parts(lambda execution: self._introspect(execution, variables))) as parts:
+            async for part in parts:
+                if part.first and self.settings.expose_plan:
+                    part.extensions["plan"] = str(program.plan)
+                yield write(part)
+
     def _closing(self, plan: Plan) -> bytes:
         """What stands behind the data of an answer in which all went well."""
         if not self.settings.expose_plan:
@@ -205,7 +257,9 @@ class Engine:
             yield _failed_to_plan(failed).body
             return
         if isinstance(program, FastProgram) or program.kind != "subscription":
-            yield await self.execute(request)
+            async with aclosing(self.execute_in_parts(request)) as bodies:
+                async for body in bodies:
+                    yield body
             return
         first = program.steps[0]
         opening = self._execution(program, request, variables, self._deadline(request))
@@ -231,14 +285,17 @@ class Engine:
         provided = _read_variables(request.variables)
         coerced = self._coerce(operation, provided) if operation.node.variable_definitions else {}
         program = self._program(request.query, request.operation_name, operation, coerced)
-        if not program.services <= self._served:
-            missing = min(program.services - self._served)
-            raise PlanningFailed(f"subgraph {missing!r} has no transport")
+        self._require_transports(program)
         return (
             program,
             provided,
             lambda: self._program(request.query, request.operation_name, operation, coerced, careful=True),
         )
+
+    def _require_transports(self, program: FastProgram | Program) -> None:
+        if not program.services <= self._served:
+            missing = min(program.services - self._served)
+            raise PlanningFailed(f"subgraph {missing!r} has no transport")
 
     def _coerce(self, operation: Operation, provided: dict[str, Any]) -> dict[str, Any]:
         if operation.plain is not None and operation.plain(provided):
@@ -265,13 +322,17 @@ class Engine:
         report = Report(self.settings.mask_errors, self.settings.limits.errors)
         return Execution(program, request, variables, self._runtime, deadline, report, asked)
 
-    def _respond(self, execution: Execution, variables: dict[str, Any]) -> EngineResponse:
-        program, report = execution.program, execution.report
-        introspected = introspect(program, self.api_schema, variables)
+    def _introspect(self, execution: Execution, variables: dict[str, Any]) -> None:
+        """Adds what the operation asks of the schema itself."""
+        introspected = introspect(execution.program, self.api_schema, variables)
         if introspected is not None:
             execution.data.update(introspected.data or {})
             for error in introspected.errors or ():
-                report.add(error.message, tuple(error.path or ()), {"code": "INTROSPECTION_FAILED"})
+                execution.report.add(error.message, tuple(error.path or ()), {"code": "INTROSPECTION_FAILED"})
+
+    def _respond(self, execution: Execution, variables: dict[str, Any]) -> EngineResponse:
+        program, report = execution.program, execution.report
+        self._introspect(execution, variables)
         response: dict[str, Any] = {"data": _answer(execution)}
         if report.errors:
             response["errors"] = report.errors

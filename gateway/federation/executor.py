@@ -46,7 +46,11 @@ class _Batch:
 
 
 class Execution:
-    """One request. `data` grows as fetches answer; afterwards `report` says what went wrong."""
+    """One request. `data` grows as fetches answer; afterwards `report` says what went wrong.
+
+    `only` are the steps to run where it is not all of them, on objects that are in `data` already. `after_step` is
+    told of each step when its answer has been joined, before any other step reads it.
+    """
 
     def __init__(
         self,
@@ -57,21 +61,26 @@ class Execution:
         deadline: float,
         report: Report,
         asked: Mapping[int, Asked] | None = None,
+        data: dict[str, Any] | None = None,
+        only: frozenset[int] | None = None,
     ) -> None:
         """`asked` is what another run of this request has sent already: it is not sent again."""
         self._asked = asked or {}
         self.program = program
-        self.data: dict[str, Any] = {}
+        self.data: dict[str, Any] = {} if data is None else data
         self.report = report
+        self.steps = [step for step in program.steps if only is None or step.index in only]
+        self.after_step: Callable[[Step], None] = _nothing
         self._request = request
         self._variables = variables
         self._runtime = runtime
         self._deadline = deadline
-        self._waiting = [step.waits_for for step in program.steps]
+        ids = {step.fetch.id for step in self.steps}
+        self._waiting = {step.index: sum(dep in ids for dep in step.fetch.after) for step in self.steps}
 
     async def run(self) -> None:
         """Runs every fetch. Failures of subgraphs end up in the report."""
-        ready = [step for step in self.program.steps if not step.waits_for]
+        ready = [step for step in self.steps if not self._waiting[step.index]]
         await self._run_all(ready)
 
     async def _run_all(self, steps: list[Step]) -> None:
@@ -87,7 +96,10 @@ class Execution:
 
     async def _release(self, step: Step) -> None:
         ready = []
+        self.after_step(step)
         for index in step.releases:
+            if index not in self._waiting:
+                continue
             self._waiting[index] -= 1
             if not self._waiting[index]:
                 ready.append(self.program.steps[index])
@@ -226,12 +238,12 @@ class Execution:
     def _place_of(self, step: Step, batches: list[_Batch]) -> Path | None:
         """Where an error without a path belongs: the only field that the fetch brings, if it is one."""
         if not batches and len(step.fetch.fields) == 1 and not step.fetch.at:
-            return client_path(self.program.shape, [step.fetch.fields[0].internal])
+            return client_path(self.program.whole, [step.fetch.fields[0].internal])
         return None
 
     def _client_paths(self, step: Step, batches: list[_Batch], raw: list[Any]) -> list[Path]:
         batch = next((batch for batch in batches if batch.part.alias == raw[0]), None)
-        shape = self.program.shape
+        shape = self.program.whole
         if batch is None:
             places = find_paths(self.data, step.fetch.at, []) if step.fetch.at else iter([[]])
             return [client_path(shape, [*place, *raw]) for place in places]
@@ -264,7 +276,7 @@ class Execution:
         service = step.fetch.service
         extensions = {"code": failure.code, "service": service}
         message = f"{service!r} {failure}" if str(failure) else f"{service!r} failed"
-        shape = self.program.shape
+        shape = self.program.whole
         blamed = False
         if step.fetch.fields:
             for target in find_objects(self.data, step.fetch.at):
@@ -342,7 +354,7 @@ class Execution:
         code: Any,
         place: list[Any],
     ) -> None:
-        path = client_path(self.program.shape, place)
+        path = client_path(self.program.whole, place)
         reason = str(code or "SUBGRAPH_ERROR")
         if await self._fall_back(step.fetch, selected, target, representation, reason, path):
             self.report.withdraw(path)
@@ -369,11 +381,15 @@ class Execution:
         if not policies.keeps(fetch.service, f"{selected.type}.{selected.name}"):
             return
         value = source.get(selected.internal)
-        shape = locate(self.program.shape, path)
+        shape = locate(self.program.whole, path)
         field = shape.find(selected.internal) if shape is not None else None
         if value is not None and value != _NULL and field is not None and _begins_well(value, field):
             asked = asked_of(fetch, selected, self._variables)
             policies.keep(fetch.service, selected, self._request.identity, representation, value, asked)
+
+
+def _nothing(_: Step) -> None:
+    """What is done after a step when nobody asks for more."""
 
 
 def read_answer(body: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The errors of one request: collected as fetches fail, with paths as the client knows them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gateway.federation.shape import FieldShape, ObjectShape
@@ -58,6 +58,14 @@ class Report:
     def explains(self, path: Path) -> bool:
         """Whether an error has been reported for this place or one below it."""
         return self.hidden_failures > 0 or path in self._prefixes
+
+    def take(self, belongs: Callable[[Path], bool]) -> list[dict[str, Any]]:
+        """Hands over the errors of one part of the answer, told by their paths (empty without one)."""
+        taken = [error for error in self.errors if belongs(tuple(error.get("path", ())))]
+        if taken:
+            ids = {id(error) for error in taken}
+            self.errors = [error for error in self.errors if id(error) not in ids]
+        return taken
 
     def withdraw(self, path: Path) -> None:
         """Takes back the errors at and below a place that a fallback has filled."""

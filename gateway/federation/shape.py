@@ -23,7 +23,7 @@ class FieldShape:
     """A field of the answer. `wrappers` are the type's `[` and `!`, outermost first; `values` an enum's.
 
     `judged` says that the enum has values which clients may not see. `also` are further internal names: parts of the
-    same value, asked of an interface and of one of its types.
+    same value, asked of an interface and of one of its types. `streamed` says that later items of a list may follow.
     """
 
     key: str
@@ -35,13 +35,16 @@ class FieldShape:
     child: "ObjectShape | None" = None
     also: tuple[str, ...] = ()
     judged: bool = False
+    streamed: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class ObjectShape:
     """Objects of one declared type. `typename` is None where the runtime type decides.
 
-    `common` are fields of all objects, `by_type` of one type, both already merged for each possible type.
+    `common` are fields of all objects, `by_type` of one type, both already merged for each possible type. `later` has
+    what of the objects belongs to another part of the answer, by its phase; in the shape of a whole answer `divided`
+    says that there is such.
     """
 
     declared: str
@@ -52,6 +55,8 @@ class ObjectShape:
     possible: frozenset[str] = frozenset()
     # Whether objects can be of a type that clients may not see.
     hides: bool = False
+    later: "dict[int, ObjectShape]" = field(default_factory=dict)
+    divided: bool = False
 
     def fields_of(self, typename: str | None) -> list[FieldShape]:
         return self.by_type.get(typename, self.common) if typename is not None else self.common
@@ -68,27 +73,70 @@ class ObjectShape:
                     yield shape
 
 
-def shape_of(position: Position, schema: GraphQLSchema, hidden_enums: frozenset[str] = frozenset()) -> ObjectShape:
-    """The answer's shape at a position and below, as the client selected it."""
-    declared = schema.type_map[position.type]
-    abstract = is_abstract_type(declared)
-    common = [_field(item, schema, hidden_enums) for item in position.items if not item.hidden]
-    shape = ObjectShape(position.type, None if abstract else position.type, common)
-    common.sort(key=lambda entry: entry.order)
-    if not abstract:
+@dataclass(slots=True)
+class ShapeMaker:
+    """Makes shapes from positions. `hidden_enums` are those with values that clients may not see."""
+
+    schema: GraphQLSchema
+    hidden_enums: frozenset[str] = frozenset()
+
+    def whole(self, position: Position, phase: int = 0) -> ObjectShape:
+        """All that the client selected, to whichever part of the answer it belongs. `phase` is that of the objects."""
+        shape = self._shape(position, None)
+        shape.divided = bool(_phases(position) - {phase})
         return shape
-    possible = schema.get_possible_types(declared)  # type: ignore[arg-type]
-    shape.hides = any(member not in schema.type_map for member in position.runtime)
-    shape.possible = frozenset(member.name for member in possible)
-    for name, cast in position.casts.items():
-        own = [_field(item, schema, hidden_enums) for item in cast.items if not item.hidden]
-        if own or cast.earlier:
-            moved = [replace(entry, order=cast.earlier.get(entry.key, entry.order)) for entry in common]
-            shape.by_type[name] = _merged([*moved, *own])
-    shape.needs_type = any(
-        item.name == TYPENAME for at in (position, *position.casts.values()) for item in at.items
-    ) or bool(shape.by_type)
-    return shape
+
+    def part(self, position: Position, phase: int = 0) -> ObjectShape:
+        """What belongs to one part of the answer, and below it what follows later."""
+        shape = self._shape(position, phase)
+        shape.later = {other: self._shape(position, other) for other in sorted(_phases(position) - {phase})}
+        return shape
+
+    def _shape(self, position: Position, phase: int | None) -> ObjectShape:
+        declared = self.schema.type_map[position.type]
+        abstract = is_abstract_type(declared)
+        common = self._fields(position, phase)
+        shape = ObjectShape(position.type, None if abstract else position.type, common)
+        common.sort(key=lambda entry: entry.order)
+        if not abstract:
+            return shape
+        possible = self.schema.get_possible_types(declared)  # type: ignore[arg-type]
+        shape.hides = any(member not in self.schema.type_map for member in position.runtime)
+        shape.possible = frozenset(member.name for member in possible)
+        for name, cast in position.casts.items():
+            own = self._fields(cast, phase)
+            if own or cast.earlier:
+                moved = [replace(entry, order=cast.earlier.get(entry.key, entry.order)) for entry in common]
+                shape.by_type[name] = _merged([*moved, *own])
+        shape.needs_type = any(
+            item.name == TYPENAME for at in (position, *position.casts.values()) for item in at.items
+        ) or bool(shape.by_type)
+        return shape
+
+    def _fields(self, position: Position, phase: int | None) -> list[FieldShape]:
+        return [
+            self._field(item, phase)
+            for item in position.items
+            if not item.hidden and (phase is None or item.phase == phase)
+        ]
+
+    def _field(self, item: Item, phase: int | None) -> FieldShape:
+        shape = FieldShape(item.key, item.internal, item.name, item.order, streamed=item.stream is not None)
+        if item.api_type is None:
+            return shape
+        shape.wrappers = wrappers_of(item.api_type)
+        named: Any = get_named_type(item.api_type)
+        if isinstance(named, GraphQLEnumType):
+            shape.values = frozenset(named.values)
+            shape.judged = named.name in self.hidden_enums
+        if item.children is not None:
+            make = self.whole if phase is None else self.part
+            shape.child = make(item.children, item.phase)
+        return shape
+
+
+def _phases(position: Position) -> set[int]:
+    return {item.phase for at in (position, *position.casts.values()) for item in at.items if not item.hidden}
 
 
 def _merged(fields: list[FieldShape]) -> list[FieldShape]:
@@ -106,6 +154,7 @@ def _merged(fields: list[FieldShape]) -> list[FieldShape]:
                 known.wrappers,
                 child=_join(known.child, entry.child),
                 also=tuple(name for name in dict.fromkeys(also) if name != known.internal),
+                streamed=known.streamed,
             )
         elif known is not None:
             continue
@@ -128,21 +177,11 @@ def _join(first: ObjectShape, second: ObjectShape) -> ObjectShape:
     joined.needs_type = first.needs_type or second.needs_type or bool(others)
     joined.possible = first.possible
     joined.hides = first.hides or second.hides
+    joined.divided = first.divided or second.divided
+    for phase in (*first.later, *second.later):
+        parts = [shape.later[phase] for shape in (first, second) if phase in shape.later]
+        joined.later[phase] = parts[0] if len(parts) == 1 else _join(*parts)
     return joined
-
-
-def _field(item: Item, schema: GraphQLSchema, hidden_enums: frozenset[str]) -> FieldShape:
-    shape = FieldShape(item.key, item.internal, item.name, item.order)
-    if item.api_type is None:
-        return shape
-    shape.wrappers = wrappers_of(item.api_type)
-    named: Any = get_named_type(item.api_type)
-    if isinstance(named, GraphQLEnumType):
-        shape.values = frozenset(named.values)
-        shape.judged = named.name in hidden_enums
-    if item.children is not None:
-        shape.child = shape_of(item.children, schema, hidden_enums)
-    return shape
 
 
 def wrappers_of(output_type: GraphQLOutputType) -> tuple[str, ...]:

@@ -22,19 +22,22 @@ from graphql import (
 )
 
 from gateway.federation.errors import RequestRefused
+from gateway.federation.operation.incremental import NAMES, LabelsAreUnique, UsedWhereTheyMayBe
 from gateway.federation.operation.limits import check_document, check_text
 from gateway.federation.operation.variables import plain_check
 from gateway.federation.settings import EngineSettings
 
+_CONDITIONAL = NAMES | {"skip", "include"}
 _MESSAGE_MOST = 500
 _LOCATIONS_MOST = 10
 
 
 @dataclass(slots=True)
 class Operation:
-    """One operation of a valid document. `conditions` are the variables that `@skip` and `@include` read.
+    """One operation of a valid document.
 
-    `plain` is a quick check of variables that need no coercion, where there can be one.
+    `conditions` are the variables that `@skip`, `@include`, `@defer` and `@stream` read. `plain` is a quick check of
+    variables that need no coercion, where there can be one. `incremental`: the document has a `@defer` or `@stream`.
     """
 
     document: DocumentNode
@@ -43,10 +46,12 @@ class Operation:
     kind: str
     conditions: tuple[str, ...]
     plain: Callable[[Mapping[str, Any]], bool] | None
+    incremental: bool
 
     def variant(self, variables: Mapping[str, Any]) -> tuple[bool, ...]:
         """The value of every condition; `variables` are coerced ones."""
-        return tuple(bool(variables.get(name)) for name in self.conditions)
+        # Only `@defer` and `@stream` may be given a variable that is absent: their `if` is true by default.
+        return tuple(bool(variables.get(name, True)) for name in self.conditions)
 
 
 def read_document(query: str, schema: GraphQLSchema, settings: EngineSettings) -> DocumentNode:
@@ -62,6 +67,8 @@ def read_document(query: str, schema: GraphQLSchema, settings: EngineSettings) -
         raise RequestRefused.because("The document is nested too deeply.", "OPERATION_TOO_COMPLEX") from error
     check_document(document, settings.limits)
     rules = list(specified_rules)
+    if "defer" in query or "stream" in query:
+        rules += [UsedWhereTheyMayBe, LabelsAreUnique]
     if not settings.introspection:
         rules.append(NoSchemaIntrospectionCustomRule)
     errors = validate(schema, document, rules, max_errors=20)
@@ -87,27 +94,31 @@ def choose_operation(document: DocumentNode, operation_name: str | None) -> Oper
             "Must provide operation name if query contains multiple operations.", "OPERATION_RESOLUTION_FAILURE"
         )
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    return Operation(
-        document, chosen, fragments, chosen.operation.value, _conditions(document, chosen), plain_check(chosen)
-    )
-
-
-def _conditions(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
-    declared = {definition.variable.name.value for definition in operation.variable_definitions}
+    declared = {definition.variable.name.value for definition in chosen.variable_definitions}
     finder = _ConditionFinder()
     visit(document, finder)
-    return tuple(sorted(finder.names & declared))
+    return Operation(
+        document,
+        chosen,
+        fragments,
+        chosen.operation.value,
+        tuple(sorted(finder.names & declared)),
+        plain_check(chosen),
+        finder.incremental,
+    )
 
 
 class _ConditionFinder(Visitor):
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
+        self.incremental = False
 
     def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-        if node.name.value in {"skip", "include"}:
+        self.incremental = self.incremental or node.name.value in NAMES
+        if node.name.value in _CONDITIONAL:
             for argument in node.arguments:
-                if isinstance(argument.value, VariableNode):
+                if argument.name.value == "if" and isinstance(argument.value, VariableNode):
                     self.names.add(argument.value.name.value)
 
 

@@ -4,14 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from msgspec import structs
+
 from gateway.federation.errors import PlanningFailed
+from gateway.federation.operation.incremental import DeferUse
+from gateway.federation.operation.normalise import Normalised
 from gateway.federation.planner.bounds import least_plan
 from gateway.federation.planner.emit import Layout, emit_plan
 from gateway.federation.planner.ownership import TYPENAME, Ownership
-from gateway.federation.planner.plan import Plan
+from gateway.federation.planner.plan import Deferred, Plan
 from gateway.federation.planner.position import Item, Position
 from gateway.federation.planner.schedule import schedule_groups
 from gateway.federation.planner.search import Search
+from gateway.federation.planner.streams import find_streams
 
 # How many subgraph choices for root fields that must run once are compared.
 _ROOT_CHOICES = 16
@@ -19,21 +24,21 @@ _ROOT_CHOICES = 16
 
 @dataclass(slots=True)
 class Planned:
-    """A plan with the positions that its answer is read from."""
+    """A plan with the operation that it answers, and which selections its fetches carry."""
 
     plan: Plan
-    root: Position
+    operation: Normalised
     layout: Layout
 
 
 def build_plan(
     ownership: Ownership,
     kind: str,
-    normalise: Callable[[], Position],
+    normalise: Callable[[], Normalised],
     declarations: dict[str, str],
     assumed: tuple[tuple[str, bool], ...] = (),
 ) -> Planned:
-    """Plans one operation. `normalise` gives fresh positions each time; `declarations` prints its variables.
+    """Plans one operation. `normalise` gives it afresh each time; `declarations` prints its variables.
 
     Raises PlanningFailed when a selected field cannot be reached.
     """
@@ -49,11 +54,18 @@ def build_plan(
         attempts = _attempts_by_root(ownership, kind, normalise)
     best = min(attempts, key=lambda attempt: (attempt.rounds, attempt.fetches, attempt.lateness))
     plan, layout = emit_plan(ownership, kind, best.search, declarations, assumed)
-    return Planned(plan, best.root, layout)
+    deferred = tuple(_deferred(phase, uses) for phase, uses in enumerate(best.operation.phases) if phase)
+    plan = structs.replace(plan, deferred=deferred, streamed=find_streams(plan, layout))
+    return Planned(plan, best.operation, layout)
 
 
-def _attempts_by_root(ownership: Ownership, kind: str, normalise: Callable[[], Position]) -> "list[_Attempt]":
-    root = normalise()
+def _deferred(phase: int, uses: frozenset[DeferUse]) -> Deferred:
+    ordered = sorted(uses, key=lambda use: use.number)
+    return Deferred(phase, tuple(use.label for use in ordered), tuple(use.path for use in ordered))
+
+
+def _attempts_by_root(ownership: Ownership, kind: str, normalise: Callable[[], Normalised]) -> "list[_Attempt]":
+    root = normalise().root
     fields = [item for item in root.items if not item.name.startswith("__")]
     choices = [[graph for graph, _, _ in ownership.owners(root.type, item.name)] for item in fields]
     attempts = []
@@ -73,16 +85,28 @@ def _attempts_by_root(ownership: Ownership, kind: str, normalise: Callable[[], P
     return attempts
 
 
+@dataclass(slots=True)
+class _Leaf:
+    """A field without fields of its own that is to be fetched for a part of the answer."""
+
+    item: Item
+    phase: int
+    owners: int
+    number: int
+
+
 class _Attempt:
     def __init__(
-        self, ownership: Ownership, root: Position, kind: str, variant: int, chosen: tuple[str, ...] = ()
+        self, ownership: Ownership, operation: Normalised, kind: str, variant: int, chosen: tuple[str, ...] = ()
     ) -> None:
-        self.root = root
-        self.search = Search(ownership, root, prefer=1 if variant == 2 else 0)
+        self.operation = operation
+        self.root = operation.root
+        self.search = Search(ownership, self.root, prefer=1 if variant == 2 else 0)
         self._ownership = ownership
         self._kind = kind
         self._variant = variant
         self._chosen = chosen
+        self._deferred: list[_Leaf] = []
         self.has_choice = False
 
     @property
@@ -91,7 +115,7 @@ class _Attempt:
 
     @property
     def fetches(self) -> int:
-        return len({(group.graph, group.level) for group in self.search.groups})
+        return len({(group.graph, group.level, group.phase) for group in self.search.groups})
 
     @property
     def lateness(self) -> int:
@@ -104,6 +128,7 @@ class _Attempt:
             self._take_all([item for item in self.root.items if item.name != TYPENAME])
         else:
             self._run_in_series()
+        self._take_deferred()
         schedule_groups(self.search.groups)
         return self.has_choice
 
@@ -130,42 +155,55 @@ class _Attempt:
         self._take_all(segment)
 
     def _take_all(self, items: list[Item]) -> None:
-        leaves: list[tuple[int, int, Item]] = []
+        leaves: list[_Leaf] = []
         for item in items:
-            self._leaves(item, leaves)
+            self._leaves(item, leaves, item.phase)
         if self._variant != 1:
-            leaves.sort(key=lambda leaf: leaf[:2])
-        for _, _, item in leaves:
-            if self.search.take_from_cursor(item):
-                continue
-            way = self.search.best_for(item)
-            if way is None:
-                raise PlanningFailed(f"no subgraph reaches {item.position.type}.{item.name}")
-            self.search.take(item, way)
+            leaves.sort(key=lambda leaf: (leaf.owners, leaf.number))
+        self._deferred += [leaf for leaf in leaves if leaf.phase]
+        for leaf in leaves:
+            if not leaf.phase:
+                self._take(leaf.item)
 
-    def _leaves(self, item: Item, found: list[tuple[int, int, Item]], beside: Sequence[Position] = ()) -> None:
+    def _take_deferred(self) -> None:
+        """What is deferred is planned when all else is, and what is deferred within it after that."""
+        around = [(_phases_around(leaf), leaf) for leaf in self._deferred]
+        for phases, leaf in sorted(around, key=lambda entry: (len(entry[0]), entry[1].phase)):
+            self.search.enter(leaf.phase, phases)
+            self._take(leaf.item)
+
+    def _take(self, item: Item) -> None:
+        if self.search.take_from_cursor(item):
+            return
+        way = self.search.best_for(item)
+        if way is None:
+            raise PlanningFailed(f"no subgraph reaches {item.position.type}.{item.name}")
+        self.search.take(item, way)
+
+    def _leaves(self, item: Item, found: "list[_Leaf]", phase: int, beside: Sequence[Position] = ()) -> None:
         """`beside` are positions whose selections end up in the same objects of the answer as the item's."""
         if item.name.startswith("__") and item.name != TYPENAME:
             return
         below = item.children
         if below is None:
             owners = 99 if item.name == TYPENAME else len(self._ownership.owners(item.position.type, item.name))
-            found.append((owners, len(found), item))
+            found.append(_Leaf(item, phase, owners, len(found)))
             self.has_choice = self.has_choice or owners > 1
             return
         if len(self._ownership.owners(item.position.type, item.name)) > 1:
             self.has_choice = True
         positions = [below, *(cast for name, cast in below.casts.items() if name in below.runtime)]
-        selected = [child for position in positions for child in position.items]
-        if not selected or self._needs_typename(below, beside):
-            selected.append(below.inject(TYPENAME, "", self._ownership))
+        selected = [(child, child.phase) for position in positions for child in position.items]
+        # That an object is there has to be told with the part of the answer that it belongs to.
+        if all(phase != item.phase for _, phase in selected) or self._needs_typename(below, beside):
+            selected.append((below.inject(TYPENAME, "", self._ownership), item.phase))
         if len(positions) == 1 and not beside:
-            for child in selected:
-                self._leaves(child, found)
+            for child, phase in selected:
+                self._leaves(child, found, phase)
             return
         together = [*positions, *(each for other in beside for each in (other, *other.casts.values()))]
-        for child in selected:
-            self._leaves(child, found, _merging_with(child, together))
+        for child, phase in selected:
+            self._leaves(child, found, phase, _merging_with(child, together))
 
     def _needs_typename(self, position: Position, beside: Sequence[Position]) -> bool:
         """Objects of a type that clients may not see, or that should not occur here, have to be noticed.
@@ -178,6 +216,16 @@ class _Attempt:
             return True
         visible = self._ownership.visible_types
         return any(member not in visible for member in position.runtime) and len(position.runtime) > 1
+
+
+def _phases_around(leaf: _Leaf) -> frozenset[int]:
+    """The parts of the answer from the root down to a leaf."""
+    phases = {0, leaf.phase}
+    here: Position | None = leaf.item.position
+    while here is not None and here.parent is not None:
+        phases.add(here.parent.phase)
+        here = here.parent.position
+    return frozenset(phases)
 
 
 def _merging_with(item: Item, together: list[Position]) -> list[Position]:

@@ -21,14 +21,14 @@ def emit_plan(
 ) -> tuple[Plan, Layout]:
     """Groups of one subgraph and round become one fetch; equal entity selections become one `_entities`."""
     graphs = list(ownership.supergraph.graphs)
-    batches: dict[tuple[int, int, bool, tuple[str, ...]], list[Group]] = {}
+    batches: dict[tuple[int, int, int, bool, tuple[str, ...]], list[Group]] = {}
     merged = merge_siblings(search.groups)
     for group in merged:
         # A nested root type is asked by a request of its own: its fields belong elsewhere in the answer.
         at = () if group.entity else group.position.path()
         # A mutation and an entity fetch never share a request.
         apart = not group.entity and kind != "query"
-        batches.setdefault((group.level, graphs.index(group.graph), apart, at), []).append(group)
+        batches.setdefault((group.level, group.phase, graphs.index(group.graph), apart, at), []).append(group)
     ordered = sorted(batches.items(), key=lambda batch: batch[0])
     ids: dict[Group, int] = {}
     for index, (_, groups) in enumerate(ordered):
@@ -36,16 +36,19 @@ def emit_plan(
             ids[group] = index + 1
     steps = []
     layout: Layout = {}
-    for index, ((level, graph_index, _, at), groups) in enumerate(ordered):
+    for index, ((level, phase, graph_index, _, at), groups) in enumerate(ordered):
         after = {ids[dep] for group in groups for dep in group.deps}
         if kind == "mutation" and any(not group.entity for group in groups):
-            after |= {ids[group] for group in merged if group.level < level}
+            after |= {ids[group] for group in merged if group.level < level and not group.phase}
         fetch_kind = kind if not at and not all(group.entity for group in groups) else "query"
         text, names, parts, layout[index + 1] = _print_operation(fetch_kind, groups, declarations)
         service = ownership.supergraph.graphs[graphs[graph_index]].name
-        after.discard(index + 1)
         fields = tuple(field for group in groups if not group.entity for field in _selected(group.selection))
-        steps.append(Fetch(index + 1, service, fetch_kind, text, names, parts, tuple(sorted(after)), level, at, fields))
+        number = index + 1
+        after.discard(number)
+        steps.append(
+            Fetch(number, service, fetch_kind, text, names, parts, tuple(sorted(after)), level, at, fields, phase)
+        )
     return Plan(kind, tuple(steps), assumed), layout
 
 

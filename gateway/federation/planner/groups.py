@@ -37,17 +37,21 @@ class Selection:
 class Group:
     """Selections asked of one subgraph in one round, for the objects at one position.
 
-    `entity` groups send representations: a type name and the fields of `inputs`.
+    `entity` groups send representations: a type name and the fields of `inputs`. `phase` is the part of the answer
+    that waits for it.
     """
 
-    __slots__ = ("deps", "entity", "graph", "inputs", "level", "local", "order", "position", "selection")
+    __slots__ = ("deps", "entity", "graph", "inputs", "level", "local", "order", "phase", "position", "selection")
 
-    def __init__(self, graph: str, level: int, position: Position, local: str, entity: bool, order: int) -> None:
+    def __init__(
+        self, graph: str, level: int, position: Position, local: str, entity: bool, order: int, phase: int = 0
+    ) -> None:
         self.graph = graph
         self.level = level
         self.position = position
         self.local = local
         self.entity = entity
+        self.phase = phase
         self.order = order
         self.selection = Selection(local)
         self.inputs: dict[tuple[str, str | None], Representation] = {}

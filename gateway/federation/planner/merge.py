@@ -26,9 +26,10 @@ def merge_siblings(groups: list[Group]) -> list[Group]:
 
 
 def _alike(one: Group, other: Group) -> bool:
-    return other.entity and (one.graph, one.level, one.position, one.local) == (
+    return other.entity and (one.graph, one.level, one.phase, one.position, one.local) == (
         other.graph,
         other.level,
+        other.phase,
         other.position,
         other.local,
     )

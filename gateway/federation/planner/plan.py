@@ -1,6 +1,6 @@
 """Plans as values: what is fetched from whom, after what, and where it goes."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -47,7 +47,8 @@ class EntityPart(msgspec.Struct, frozen=True):
 class Fetch(msgspec.Struct, frozen=True):
     """One request to one subgraph. `after` names the fetches whose data it needs; `round` counts from 1.
 
-    `at` is empty for a root fetch; for one that asks a nested root type it says where the data belongs.
+    `at` is empty for a root fetch; for one that asks a nested root type it says where the data belongs. `phase` is the
+    part of the answer that waits for it: 0 for what is not deferred.
     """
 
     id: int
@@ -60,6 +61,33 @@ class Fetch(msgspec.Struct, frozen=True):
     round: int
     at: tuple[str, ...] = ()
     fields: tuple[Selected, ...] = ()
+    phase: int = 0
+
+
+class Deferred(msgspec.Struct, frozen=True):
+    """A part of the answer that may follow: the labels and paths of the deferred fragments that it stands in."""
+
+    phase: int
+    labels: tuple[str | None, ...]
+    paths: tuple[tuple[str, ...], ...]
+
+
+class Streamed(msgspec.Struct, frozen=True):
+    """A list whose later items may follow. `path` has response names from the root, `|Type` narrowing to one type.
+
+    `steps` are the fetches that are made once for the first items and once more for the others.
+    """
+
+    path: tuple[str, ...]
+    label: str | None
+    initial: int | str
+    source: int
+    steps: tuple[int, ...]
+
+    def count(self, variables: Mapping[str, Any]) -> int:
+        """How many items go ahead; `variables` are coerced ones."""
+        given = variables.get(self.initial) if isinstance(self.initial, str) else self.initial
+        return max(given or 0, 0)
 
 
 def asked_of(fetch: Fetch, selected: Selected, variables: Mapping[str, Any]) -> Hashable:
@@ -71,12 +99,14 @@ def asked_of(fetch: Fetch, selected: Selected, variables: Mapping[str, Any]) -> 
 class Plan(msgspec.Struct, frozen=True):
     """A whole plan. Two plans are equal when they would do the same.
 
-    `assumed` are the `@skip`/`@include` variables and the values that this plan holds for.
+    `assumed` are the variables that decide over directives, and the values that this plan holds for.
     """
 
     kind: str
     steps: tuple[Fetch, ...]
     assumed: tuple[tuple[str, bool], ...] = ()
+    deferred: tuple[Deferred, ...] = ()
+    streamed: tuple[Streamed, ...] = ()
 
     @property
     def fetches(self) -> int:
@@ -86,6 +116,11 @@ class Plan(msgspec.Struct, frozen=True):
     def rounds(self) -> int:
         return max((step.round for step in self.steps), default=0)
 
+    @property
+    def incremental(self) -> bool:
+        """Whether its answer comes in more than one part."""
+        return bool(self.deferred or self.streamed)
+
     def __str__(self) -> str:
         return "\n".join(_print_plan(self))
 
@@ -94,23 +129,44 @@ def _print_plan(plan: Plan) -> Iterator[str]:
     title = {"subscription": "SubscriptionPlan"}.get(plan.kind, "QueryPlan")
     assumed = ", ".join(f"${name} = {str(value).lower()}" for name, value in plan.assumed)
     yield f"{title} {{" if not assumed else f"{title}({assumed}) {{"
-    numbers = sorted({step.round for step in plan.steps})
-    indent = "  "
-    if len(numbers) > 1:
-        yield "  Sequence {"
-        indent = "    "
-    for number in numbers:
-        steps = [step for step in plan.steps if step.round == number]
-        if len(steps) > 1:
-            yield f"{indent}Parallel {{"
-            for step in steps:
-                yield from _print_fetch(step, indent + "  ")
-            yield f"{indent}}}"
-        else:
-            yield from _print_fetch(steps[0], indent)
-    if len(numbers) > 1:
+    if not plan.deferred:
+        yield from _print_steps(plan.steps, "  ")
+    else:
+        yield "  Primary {"
+        yield from _print_steps([step for step in plan.steps if not step.phase], "    ")
         yield "  }"
+    for part in plan.deferred:
+        places = zip(part.labels, part.paths, strict=True)
+        fragments = ", ".join(f"{label!r} at {_dotted(path)}" if label else _dotted(path) for label, path in places)
+        yield f"  Defer({fragments}) {{"
+        yield from _print_steps([step for step in plan.steps if step.phase == part.phase], "    ")
+        yield "  }"
+    for stream in plan.streamed:
+        again = f", then fetches {list(stream.steps)} for the others" if stream.steps else ""
+        yield f"  Stream({_dotted(stream.path)}, initialCount: {stream.initial}{again})"
     yield "}"
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    return ".".join(path) or "the root"
+
+
+def _print_steps(steps: Sequence[Fetch], indent: str) -> Iterator[str]:
+    numbers = sorted({step.round for step in steps})
+    if len(numbers) > 1:
+        yield f"{indent}Sequence {{"
+    inner = indent + "  " if len(numbers) > 1 else indent
+    for number in numbers:
+        together = [step for step in steps if step.round == number]
+        if len(together) > 1:
+            yield f"{inner}Parallel {{"
+            for step in together:
+                yield from _print_fetch(step, inner + "  ")
+            yield f"{inner}}}"
+        else:
+            yield from _print_fetch(together[0], inner)
+    if len(numbers) > 1:
+        yield f"{indent}}}"
 
 
 def _print_fetch(step: Fetch, indent: str) -> Iterator[str]:

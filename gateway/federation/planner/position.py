@@ -7,11 +7,15 @@ from gateway.federation.planner.ownership import TYPENAME, Ownership
 if TYPE_CHECKING:
     from graphql import GraphQLOutputType
 
+    from gateway.federation.operation.incremental import StreamUse
     from gateway.federation.planner.groups import Cursor
 
 
 class Item:
-    """A field selected at a position. `key` is the client's response name, `internal` the one used inside."""
+    """A field selected at a position. `key` is the client's response name, `internal` the one used inside.
+
+    `phase` is the part of the answer that it belongs to: 0 for what is not deferred.
+    """
 
     __slots__ = (
         "api_type",
@@ -22,7 +26,9 @@ class Item:
         "key",
         "name",
         "order",
+        "phase",
         "position",
+        "stream",
         "variables",
     )
 
@@ -37,6 +43,8 @@ class Item:
         self.internal = key
         self.children: Position | None = None
         self.api_type: GraphQLOutputType | None = None
+        self.phase = 0
+        self.stream: StreamUse | None = None
 
 
 class Names:
@@ -161,6 +169,10 @@ class Position:
             if field is not None and supergraph.is_composite(field.named):
                 self.child(item, field.named, ownership)
         return item
+
+    def keys(self) -> tuple[str, ...]:
+        """The client's response names from the root to here."""
+        return () if self.parent is None else (*self.parent.position.keys(), self.parent.key)
 
     def path(self) -> tuple[str, ...]:
         """Response names and `|Type` casts from the root to here."""

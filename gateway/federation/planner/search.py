@@ -13,7 +13,8 @@ from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import Representation
 from gateway.federation.planner.position import Item, Position
 
-Bucket = tuple[str, int]
+# A subgraph, a round, and the part of the answer that waits.
+Bucket = tuple[str, int, int]
 _NONE: frozenset[Bucket] = frozenset()
 
 
@@ -43,7 +44,7 @@ class Inputs:
 @dataclass(slots=True)
 class Way:
     """`kind`: cursor, root, step (down a field), cast (to one type), entity (by representation), requery (a nested
-    root type asked again)."""
+    root type asked again). `phase` is the part of the answer whose fetch it ends in."""
 
     kind: str
     position: Position
@@ -56,6 +57,7 @@ class Way:
     inputs: Inputs | None = None
     provided: FieldSet | None = None
     cursor: Cursor | None = None
+    phase: int = 0
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -63,7 +65,11 @@ class Way:
 
 
 class Search:
-    """One plan in the making: its groups, and the ways to grow it."""
+    """One plan in the making: its groups, and the ways to grow it.
+
+    Parts of the answer are planned one after the other. What is deferred has fetches of its own, which may start from
+    what the parts around it fetch, and only where there is no other way is a field of theirs fetched along.
+    """
 
     def __init__(self, ownership: Ownership, root: Position, prefer: int = 0) -> None:
         self.ownership = ownership
@@ -78,6 +84,18 @@ class Search:
         self._guard: set[tuple[int, str, str]] = set()
         # Which of equally good subgraphs is taken first.
         self._prefer = prefer
+        self._phase = 0
+        # The parts of the answer that stand around what is being planned, and itself.
+        self._around = frozenset({0})
+
+    def enter(self, phase: int, around: frozenset[int]) -> None:
+        """What is planned from now on belongs to `phase`; it may build on the parts `around` it."""
+        if (phase, around) != (self._phase, self._around):
+            self._phase, self._around = phase, around
+            self._memo.clear()
+
+    def _bucket(self, graph: str, level: int) -> Bucket:
+        return (graph, level, self._phase)
 
     # -- ways -------------------------------------------------------------------------------------------------
 
@@ -91,6 +109,8 @@ class Search:
         else:
             ways = _Frontier()
             for cursor in position.cursors:
+                if cursor.group.phase not in self._around:
+                    continue
                 ways.offer(
                     Way(
                         "cursor",
@@ -100,6 +120,7 @@ class Search:
                         max([cursor.group.level, *(need.level for need in cursor.needs)]),
                         provided=cursor.provided,
                         cursor=cursor,
+                        phase=cursor.group.phase,
                     )
                 )
             if position.base is not None:
@@ -115,19 +136,24 @@ class Search:
 
     def _root_ways(self) -> "_Frontier":
         ways = _Frontier()
-        current = [cursor for cursor in self.root.cursors if cursor.group.level >= self.first_level]
-        existing = {cursor.group.graph: cursor for cursor in current}
+        existing = {
+            cursor.group.graph: cursor
+            for cursor in self.root.cursors
+            if cursor.group.level >= self.first_level and cursor.group.phase == self._phase
+        }
         graphs = list(self.supergraph.local)
         for graph in reversed(graphs) if self._prefer else graphs:
             if self.root.type not in self.supergraph.local[graph]:
                 continue
             cursor = existing.get(graph)
             if cursor is not None:
-                ways.offer(Way("cursor", self.root, graph, self.root.type, cursor.group.level, cursor=cursor))
+                found = Way("cursor", self.root, graph, self.root.type, cursor.group.level, cursor=cursor)
             else:
-                bucket = (graph, self.first_level)
+                bucket = self._bucket(graph, self.first_level)
                 new = _NONE if bucket in self.buckets else frozenset({bucket})
-                ways.offer(Way("root", self.root, graph, self.root.type, self.first_level, new))
+                found = Way("root", self.root, graph, self.root.type, self.first_level, new)
+            found.phase = self._phase
+            ways.offer(found)
         return ways
 
     def _offer_casts(self, position: Position, base: Position, ways: "_Frontier") -> None:
@@ -141,7 +167,9 @@ class Search:
                     self._offer_virtual_cast(position, base, way, ways)
             elif wanted in local.possible:
                 provided = _provided_on(way.provided, wanted, self.supergraph.interfaces.get(wanted, ()))
-                ways.offer(Way("cast", position, way.graph, wanted, way.level, way.buckets, way, provided=provided))
+                cast = Way("cast", position, way.graph, wanted, way.level, way.buckets, way, provided=provided)
+                cast.phase = way.phase
+                ways.offer(cast)
 
     def _offer_virtual_cast(self, position: Position, base: Position, way: Way, ways: "_Frontier") -> None:
         """An interface object does not know what it is: another subgraph has to tell."""
@@ -166,14 +194,17 @@ class Search:
                 None,
                 inputs,
                 way.provided,
+                phase=way.phase,
             )
         )
 
     def _offer_steps(self, position: Position, parent: Item, ways: "_Frontier") -> None:
         only = parent.position.restricted.get(id(parent))
-        for way in self.ways_for(parent.position, parent.name):
-            if only is not None and way.graph != only:
-                continue
+        found = [way for way in self.ways_for(parent.position, parent.name) if only is None or way.graph == only]
+        # An object comes with the part of the answer that it belongs to, or else with one around. It is not asked for a
+        # second time by another part: it might differ.
+        theirs = [way for way in found if way.phase == parent.phase or parent.hidden]
+        for way in theirs or [way for way in found if way.phase != self._phase and not ways.ways]:
             field = self.ownership.field(way.graph, way.local, parent.name)
             if field is None:
                 continue
@@ -186,7 +217,19 @@ class Search:
                 if above is not None and above.children is not None:
                     provided = above.children.merged(provided)
             ways.offer(
-                Way("step", position, way.graph, field.named, way.level, way.buckets, way, parent, None, provided)
+                Way(
+                    "step",
+                    position,
+                    way.graph,
+                    field.named,
+                    way.level,
+                    way.buckets,
+                    way,
+                    parent,
+                    None,
+                    provided,
+                    phase=way.phase,
+                )
             )
 
     def _offer_moves(self, position: Position, ways: "_Frontier") -> None:
@@ -211,9 +254,11 @@ class Search:
                 if inputs is None:
                     continue
                 level = inputs.level + 1
-                bucket = (graph, level)
+                bucket = self._bucket(graph, level)
                 buckets = inputs.buckets if bucket in self.buckets else inputs.buckets | {bucket}
-                if ways.offer(Way("entity", position, graph, local.name, level, buckets, inputs=inputs)):
+                if ways.offer(
+                    Way("entity", position, graph, local.name, level, buckets, inputs=inputs, phase=self._phase)
+                ):
                     self._memo[position] = ways.ways
                     improved = True
         self._relaxing = outer
@@ -238,9 +283,9 @@ class Search:
         source = min(ways.ways, key=lambda way: way.cost)
         for graph, types in self.supergraph.local.items():
             if position.type in types:
-                bucket = (graph, level)
+                bucket = self._bucket(graph, level)
                 buckets = source.buckets | (_NONE if bucket in self.buckets else {bucket})
-                ways.offer(Way("requery", position, graph, position.type, level, buckets, source))
+                ways.offer(Way("requery", position, graph, position.type, level, buckets, source, phase=self._phase))
 
     def ways_for(self, position: Position, name: str) -> list[Way]:
         """Ways by which a field of the position's objects can be selected."""
@@ -284,12 +329,18 @@ class Search:
         level = best.level + 1
         for cursor in position.cursors:
             group = cursor.group
-            if group.entity and group.graph == graph and group.position is position and group.level >= level:
+            if (
+                group.entity
+                and group.graph == graph
+                and group.phase == self._phase
+                and group.position is position
+                and group.level >= level
+            ):
                 level = group.level
                 break
-        bucket = (graph, level)
+        bucket = self._bucket(graph, level)
         buckets = best.buckets if bucket in self.buckets else best.buckets | {bucket}
-        return Way("entity", position, graph, local, level, buckets, inputs=best)
+        return Way("entity", position, graph, local, level, buckets, inputs=best, phase=self._phase)
 
     def _resolve(self, position: Position, fieldset: FieldSet, nested: bool = False) -> Inputs | None:
         """The cheapest way to have every field of a field set; None when one is out of reach."""
@@ -362,6 +413,7 @@ class Search:
         only = item.position.restricted.get(id(item))
         if only is not None:
             ways = [way for way in ways if way.graph == only]
+        ways = [way for way in ways if way.phase == self._phase] or ways
         if not ways:
             return None
         order = {graph: index for index, graph in enumerate(self.supergraph.graphs)}
@@ -387,19 +439,30 @@ class Search:
                 continue
             if cursor.group.level < self.first_level and item.position is self.root:
                 continue
+            if cursor.group.phase != self._phase and not self._comes_along(item, cursor):
+                continue
             answered = self.ownership.answers(cursor.group.graph, cursor.selection.type, item.name, cursor.provided)
             if answered and (best is None or cursor.group.level < best.group.level):
                 best = cursor
         if best is None:
             return False
         if best.group.level > self.first_level and len(self.ownership.owners(item.position.type, item.name)) > 1:
-            earlier = [way for way in self.ways_for(item.position, item.name) if _is_free(way)]
+            earlier = [
+                way for way in self.ways_for(item.position, item.name) if way.phase == self._phase and _is_free(way)
+            ]
             way = min(earlier, key=lambda candidate: candidate.level, default=None)
             if way is not None and way.level < best.group.level:
                 self.take(item, way)
                 return True
         best.selection.add(item, None)
         return True
+
+    def _comes_along(self, item: Item, cursor: Cursor) -> bool:
+        """Whether a part around brings a field anyway, or so cheaply that no fetch is worth it."""
+        taken = cursor.selection.fields.get(item.internal)
+        return cursor.group.phase in self._around and (
+            item.name == TYPENAME or (taken is not None and taken[0] is item)
+        )
 
     def _commit(self, way: Way) -> Cursor:
         if way.cursor is not None:
@@ -472,31 +535,32 @@ class Search:
                 and group.position is position
                 and group.local == local
                 and group.level == level
+                and group.phase == self._phase
                 and group.entity == (inputs is not None)
                 and (inputs is None or merge_inputs(group.inputs, inputs))
             ):
                 return group
-        group = Group(graph, level, position, local, inputs is not None, len(self.groups))
+        group = Group(graph, level, position, local, inputs is not None, len(self.groups), self._phase)
         if inputs is not None:
             merge_inputs(group.inputs, inputs)
         self.groups.append(group)
-        self.buckets.add((graph, level))
+        self.buckets.add(self._bucket(graph, level))
         self.last_level = max(self.last_level, level)
         return group
 
 
 class _Frontier:
-    """The best ways found so far, one for each subgraph, local type and provided set."""
+    """The best ways found so far, one for each subgraph, local type, provided set and part of the answer."""
 
     def __init__(self) -> None:
-        self._best: dict[tuple[str, str, FieldSet | None], Way] = {}
+        self._best: dict[tuple[str, str, FieldSet | None, int], Way] = {}
 
     @property
     def ways(self) -> list[Way]:
         return list(self._best.values())
 
     def offer(self, way: Way) -> bool:
-        key = (way.graph, way.local, way.provided)
+        key = (way.graph, way.local, way.provided, way.phase)
         known = self._best.get(key)
         if known is not None and known.cost <= way.cost:
             return False

@@ -1,0 +1,47 @@
+"""Tells whether a place of the answer belongs to one of its parts."""
+
+from typing import Any
+
+from gateway.federation.report import Path
+from gateway.federation.shape import ObjectShape
+
+
+def lies_within(path: Path, shape: ObjectShape | None, out: Any) -> bool:
+    """Whether a path below an object (or list) leads to what this part shows of it: to a null as well, not beyond."""
+    for step in path:
+        if out is None:
+            return True
+        if isinstance(step, int):
+            if not isinstance(out, list) or step >= len(out):
+                return False
+            out = out[step]
+            continue
+        if shape is None:
+            return True
+        shown = next(
+            (field for fields in (shape.common, *shape.by_type.values()) for field in fields if field.key == step), None
+        )
+        if shown is None or not isinstance(out, dict):
+            return False
+        shape, out = shown.child, out.get(step)
+    return True
+
+
+def place_in(path: Path, base: Path, shape: ObjectShape, out: Any) -> bool:
+    """The same for a path from the root and a part that begins at `base`."""
+    return path[: len(base)] == base and lies_within(path[len(base) :], shape, out)
+
+
+def survives(path: Path, base: Path, out: Any, first: int = 0) -> bool:
+    """Whether there is anything at a path, in what a part shows at `base`, a list from its item `first` on."""
+    for number, step in enumerate(path[len(base) :]):
+        if out is None:
+            return False
+        if isinstance(step, int):
+            index = step - first if number == 0 else step
+            if not isinstance(out, list) or index >= len(out):
+                return False
+            out = out[index]
+        else:
+            out = out.get(step) if isinstance(out, dict) else None
+    return out is not None
