@@ -12,7 +12,7 @@ from gateway.federation.compiler import Program, Step
 from gateway.federation.errors import SubgraphFailure, SubgraphMalformed
 from gateway.federation.fallbacks import NEVER_HIDDEN, FallbackContext
 from gateway.federation.fast.run import Asked
-from gateway.federation.join import find_objects, merge_object, represent
+from gateway.federation.join import copy_tree, find_objects, merge_object, represent
 from gateway.federation.planner.plan import EntityPart, Fetch, Selected, asked_of
 from gateway.federation.policy import Policies
 from gateway.federation.report import Path, Report, client_path, find_paths, locate
@@ -224,8 +224,7 @@ class Execution:
                 continue
             for entity, targets in zip(entities, batch.found, strict=True):
                 if isinstance(entity, dict):
-                    for source, _, _ in targets:
-                        merge_object(source, entity)
+                    _give(entity, targets)
 
     def _note_errors(self, step: Step, batches: list[_Batch], errors: list[Any]) -> None:
         for error in errors:
@@ -386,6 +385,15 @@ class Execution:
         if value is not None and value != _NULL and field is not None and _begins_well(value, field):
             asked = asked_of(fetch, selected, self._variables)
             policies.keep(fetch.service, selected, self._request.identity, representation, value, asked)
+
+
+def _give(entity: dict[str, Any], targets: list[tuple[dict[str, Any], int, int]]) -> None:
+    """Joins an entity to the objects that it stands for. Different places select different things below: no sharing."""
+    parts: dict[int, dict[str, Any]] = {}
+    for source, number, _ in targets:
+        if number not in parts:
+            parts[number] = copy_tree(entity) if parts else entity
+        merge_object(source, parts[number])
 
 
 def _nothing(_: Step) -> None:

@@ -59,6 +59,13 @@ def _represent_value(value: Any, fields: tuple[Representation, ...]) -> Any:
     return value
 
 
+def copy_tree(value: Any) -> Any:
+    """The same objects and lists anew; what they hold at their ends is shared."""
+    if isinstance(value, dict):
+        return {name: copy_tree(part) for name, part in value.items()}
+    return [copy_tree(part) for part in value] if isinstance(value, list) else value
+
+
 def merge_object(target: dict[str, Any], source: dict[str, Any]) -> None:
     """Adds what another fetch brought for the same object. What is there is kept; nulls give way to values."""
     for name, value in source.items():

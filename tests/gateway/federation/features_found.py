@@ -19,6 +19,11 @@ _lamp: dict[str, Any] = {
 _bulb = {"__typename": "Bulb", "id": "b", "base": "E27", "glow": "warm", "hours": 900, "score": 1}
 _tube = {"__typename": "Tube", "id": "t", "length": 120, "glow": "cold", "hours": 800, "score": 2}
 _shelf = {"__typename": "Shelf", "id": "s", "item": _tube, "summary": "120 cm"}
+_event: dict[str, Any] = {
+    "__typename": "Event",
+    "id": "e1",
+    "venue": {"__typename": "Venue", "id": "v1", "city": {"__typename": "City", "name": "Recife", "state": "PE"}},
+}
 _left: dict[str, Any] = {"__typename": "Left", "id": "1", "code": "L", "twin": None, "note": "left", "text": "links"}
 _right = {"__typename": "Right", "id": "2", "code": "R", "twin": _left, "note": "right", "text": "rechts"}
 _left["twin"] = _right
@@ -238,5 +243,26 @@ LATER = [
         "{ side { twin { id } ... on Left { twin { x: id } } } }",
         1,
         1,
+    ),
+    Feature(
+        "one_entity_at_two_places",
+        # Found by generated operations: what is selected below one place must not appear at the other.
+        "a b c",
+        """
+        type Query @join__type(graph: A) @join__type(graph: B) @join__type(graph: C) {
+          event: Event @join__field(graph: A)
+        }
+        type Event @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") {
+          id: ID venue: Venue @join__field(graph: B)
+        }
+        type Venue @join__type(graph: B, key: "id") @join__type(graph: C, key: "id") {
+          id: ID city: City @join__field(graph: C)
+        }
+        type City @join__type(graph: C) { name: String state: String }
+        """,
+        make_store({"event": _event}, _event, _event["venue"]),
+        "{ one: event { venue { city { name } } } two: event { venue { city { state } } } }",
+        3,
+        3,
     ),
 ]
