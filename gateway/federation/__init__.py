@@ -15,6 +15,7 @@ from gateway.federation.errors import (
     SupergraphError,
 )
 from gateway.federation.fallbacks import Constant, Fallback, FallbackContext, LastGood
+from gateway.federation.incremental import IncrementalFormat
 from gateway.federation.planner.plan import Plan
 from gateway.federation.policy import Field, Policies, Policy, Subgraph
 from gateway.federation.request import EngineResponse, GraphQLRequest, SubgraphRequest, Transport
@@ -34,6 +35,7 @@ __all__ = [
     "GraphQLRequest",
     "HttpLimits",
     "HttpTransport",
+    "IncrementalFormat",
     "InProcessTransport",
     "LastGood",
     "Limits",

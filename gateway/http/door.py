@@ -1,22 +1,25 @@
 """GraphQL over HTTP (draft of the GraphQL Foundation) as a raw ASGI application."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import structlog
 
-from gateway.federation import Engine, GraphQLRequest, RequestRefused
+from gateway.federation import Engine, EngineResponse, GraphQLRequest, RequestRefused
 from gateway.http.asgi import Header, Receive, Scope, Send, read_headers, respond
 from gateway.http.body import read_body
 from gateway.http.caller import Authenticate, Caller, NotAuthenticated
-from gateway.http.events import stream_events
+from gateway.http.departures import Departures
+from gateway.http.events import EVENTS
 from gateway.http.guards import locale_headers, refuse_other_sites, require_json
 from gateway.http.limits import DoorLimits
-from gateway.http.negotiation import CONTENT_TYPES, Answer, choose_answer
+from gateway.http.multipart import incremental_format, multipart
+from gateway.http.negotiation import CONTENT_TYPES, Answer, PartsWanted, choose_answer, choose_parts
 from gateway.http.page import GraphiQLPage
 from gateway.http.parameters import Parameters, read_json, read_url
 from gateway.http.refusals import ClientGone, HttpRefusal, error_body
 from gateway.http.socket import Socket
+from gateway.http.streaming import Framing, stream_bodies
 from gateway.http.streams import Streams
 
 log = structlog.get_logger(__name__)
@@ -43,19 +46,20 @@ class GraphQLDoor:
         self._limits = limits or DoorLimits()
         self._page = page
         self._streams = Streams(self._limits.streams)
+        self._departures = Departures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await Socket(self._engine, self._authenticate, self._limits, self._streams).serve(scope, receive, send)
             return
         headers = read_headers(scope)
-        accept = headers.get(b"accept")
-        answer = choose_answer(
-            None if accept is None else accept.decode("latin-1"), self._page is not None and scope["method"] == "GET"
-        )
+        accepted = headers.get(b"accept")
+        accept = None if accepted is None else accepted.decode("latin-1")
+        answer = choose_answer(accept, self._page is not None and scope["method"] == "GET")
+        parts = choose_parts(accept) if accept is not None and "multipart" in accept else None
         content_type = CONTENT_TYPES["graphql" if answer == "graphql" else "json"]
         try:
-            await self._answer(scope, headers, answer, receive, send)
+            await self._answer(scope, headers, answer, parts, receive, send)
         except HttpRefusal as refusal:
             await respond(send, refusal.status, refusal.body, content_type, refusal.headers)
         except NotAuthenticated as exc:
@@ -66,13 +70,19 @@ class GraphQLDoor:
             return
 
     async def _answer(
-        self, scope: Scope, headers: Mapping[bytes, bytes], answer: Answer | None, receive: Receive, send: Send
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        answer: Answer | None,
+        parts: PartsWanted | None,
+        receive: Receive,
+        send: Send,
     ) -> None:
         method = scope["method"]
         if method not in {"GET", "POST"}:
             raise HttpRefusal(405, "Send GET or POST.", "METHOD_NOT_ALLOWED", (_ALLOW,))
-        if answer is None:
-            offered = "application/graphql-response+json, application/json or text/event-stream"
+        if answer is None and parts is None:
+            offered = "application/graphql-response+json, application/json, multipart/mixed or text/event-stream"
             raise HttpRefusal(406, f"This is answered as {offered}.", "NOT_ACCEPTABLE")
         if answer == "html" and self._page is not None:
             await self._page.show(send)
@@ -86,15 +96,32 @@ class GraphQLDoor:
         authorization = headers.get(b"authorization")
         caller = await self._authenticate(None if authorization is None else authorization.decode("latin-1"))
         if method == "GET":
-            self._refuse_mutation(parameters, answer)
+            self._refuse_mutation(parameters)
         language = headers.get(b"accept-language")
         request = self._request(parameters, caller, None if language is None else language.decode("latin-1"))
         if answer == "events":
             await self._stream(request, caller, receive, send)
-        else:
-            await self._execute(request, answer, send)
+        elif parts is not None and (answer is None or self._comes_in_parts(request)):
+            bodies = self._engine.execute_in_parts(request, incremental_format(parts))
+            await self._send_stream(bodies, multipart(parts), caller, receive, send)
+        elif answer is not None:
+            with self._departures.watching(receive, lambda: self._may_stop(request)):
+                response = await self._execute(request)
+            # In the older media type a refused document is told apart by its body alone.
+            status = 400 if answer == "graphql" and response.kind == "request_error" else 200
+            await respond(send, status, response.body, CONTENT_TYPES[answer], (_VARY,))
 
-    def _refuse_mutation(self, parameters: Parameters, answer: Answer) -> None:
+    def _may_stop(self, request: GraphQLRequest) -> bool:
+        """A mutation that was begun is brought to its end, whoever waits for it."""
+        return self._engine.operation_kind(request.query, request.operation_name) == "query"
+
+    def _comes_in_parts(self, request: GraphQLRequest) -> bool:
+        try:
+            return self._engine.is_incremental(request.query, request.operation_name)
+        except RequestRefused:
+            return False  # the engine answers it in full
+
+    def _refuse_mutation(self, parameters: Parameters) -> None:
         try:
             kind = self._engine.operation_kind(parameters.query, parameters.operation_name)
         except RequestRefused:
@@ -113,15 +140,12 @@ class GraphQLDoor:
             deadline=asyncio.get_running_loop().time() + self._limits.request_seconds,
         )
 
-    async def _execute(self, request: GraphQLRequest, answer: Answer, send: Send) -> None:
+    async def _execute(self, request: GraphQLRequest) -> EngineResponse:
         try:
-            response = await self._engine.execute_detailed(request)
+            return await self._engine.execute_detailed(request)
         except Exception as exc:
             log.exception("request_failed")
             raise HttpRefusal(500, "Unexpected error.", "INTERNAL_SERVER_ERROR") from exc
-        # In the older media type a refused document is told apart by its body alone.
-        status = 400 if answer == "graphql" and response.kind == "request_error" else 200
-        await respond(send, status, response.body, CONTENT_TYPES[answer], (_VARY,))
 
     async def _stream(self, request: GraphQLRequest, caller: Caller, receive: Receive, send: Send) -> None:
         try:
@@ -131,9 +155,13 @@ class GraphQLDoor:
             return
         if kind == "subscription":
             request.deadline = None
+        await self._send_stream(self._engine.subscribe(request), EVENTS, caller, receive, send)
+
+    async def _send_stream(
+        self, bodies: AsyncIterator[bytes], framing: Framing, caller: Caller, receive: Receive, send: Send
+    ) -> None:
         with self._streams.one() as admitted:
             if not admitted:
                 raise HttpRefusal(503, "Too many streams are open.", "SERVICE_UNAVAILABLE", ((b"retry-after", b"5"),))
-            await stream_events(
-                self._engine.subscribe(request), caller.expires_at, self._limits.keep_alive_seconds, receive, send
-            )
+            beat = self._limits.keep_alive_seconds
+            await stream_bodies(bodies, framing, caller.expires_at, beat, receive, send)

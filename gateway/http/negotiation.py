@@ -1,5 +1,6 @@
 """Which media type a client wants its answer in (GraphQL over HTTP draft, section "Accept"; RFC 9110, 12.5.1)."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -18,6 +19,15 @@ _OFFERED: Final[dict[str, Answer]] = {
     "text/html": "html",
 }
 _LONGEST: Final = 1_000
+# What clients add to `multipart/mixed` to say which format of parts they read; it is repeated to them.
+_PARTS_PARAMETERS: Final = frozenset({"deferSpec=20220824", "incrementalSpec=v0.2", "incrementalDeliverySpec=3283f8a"})
+
+
+@dataclass(frozen=True, slots=True)
+class PartsWanted:
+    """A client takes an answer in parts; `parameter` names the format, where it does."""
+
+    parameter: str | None = None
 
 
 @lru_cache(maxsize=512)
@@ -31,8 +41,7 @@ def choose_answer(accept: str | None, html: bool) -> Answer | None:
         return "json"
     best: tuple[float, Answer] | None = None
     refused: set[Answer] = set()
-    ranges = [_read_range(part) for part in accept[:_LONGEST].split(",")]
-    for media, quality in ranges:
+    for media, quality, _ in _read_ranges(accept):
         answer = _match(media, html)
         if answer is None:
             continue
@@ -43,7 +52,26 @@ def choose_answer(accept: str | None, html: bool) -> Answer | None:
     return best[1] if best is not None and best[1] not in refused else None
 
 
-def _read_range(part: str) -> tuple[str, float]:
+@lru_cache(maxsize=512)
+def choose_parts(accept: str) -> PartsWanted | None:
+    """Whether answers that can come in parts may: the client takes them, and likes nothing else better."""
+    wanted: tuple[float, PartsWanted] | None = None
+    others = 0.0
+    for media, quality, parameters in _read_ranges(accept):
+        if media == "multipart/mixed" and quality > 0:
+            known = next((text for text in parameters if text in _PARTS_PARAMETERS), None)
+            if wanted is None or quality > wanted[0]:
+                wanted = quality, PartsWanted(known)
+        elif _match(media, html=False) is not None:
+            others = max(others, quality)
+    return wanted[1] if wanted is not None and wanted[0] >= others else None
+
+
+def _read_ranges(accept: str) -> list[tuple[str, float, list[str]]]:
+    return [_read_range(part) for part in accept[:_LONGEST].split(",")]
+
+
+def _read_range(part: str) -> tuple[str, float, list[str]]:
     media, *parameters = part.split(";")
     quality = 1.0
     for parameter in parameters:
@@ -55,7 +83,7 @@ def _read_range(part: str) -> tuple[str, float]:
                 quality = 0.0
         elif name.strip().lower() == "charset" and value.strip().strip('"').lower() not in {"utf-8", "utf8"}:
             quality = 0.0
-    return media.strip().lower(), quality
+    return media.strip().lower(), quality, [text.strip().replace('"', "") for text in parameters]
 
 
 def _match(media: str, html: bool) -> Answer | None:

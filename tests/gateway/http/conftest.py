@@ -37,13 +37,26 @@ LIMITS = DoorLimits(
 
 @dataclass
 class Behind:
-    """What reached the subgraph, and which of its streams were ended."""
+    """What reached the subgraph, which of its streams were ended, and which of its answers nobody waited for.
+
+    While `held` is set, greetings and touches are not answered.
+    """
 
     requests: list[SubgraphRequest] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    given_up: asyncio.Event = field(default_factory=asyncio.Event)
+    held: asyncio.Event | None = None
 
     async def answer(self, request: SubgraphRequest) -> dict[str, Any]:
         self.requests.append(request)
+        self.asked.set()
+        if self.held is not None and ("greeting" in request.query or "touch" in request.query):
+            try:
+                await self.held.wait()
+            except asyncio.CancelledError:
+                self.given_up.set()
+                raise
         given = msgspec.json.decode(request.variables or b"{}")
         values = {
             "greeting": f"Olá, {given.get('name') or 'mundo'}",
