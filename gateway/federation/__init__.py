@@ -4,6 +4,7 @@ from gateway.federation.circuit import Breaker
 from gateway.federation.engine import Engine
 from gateway.federation.errors import (
     FederationError,
+    InvalidPolicy,
     PlanningFailed,
     RequestRefused,
     SubgraphFailure,
@@ -37,6 +38,7 @@ __all__ = [
     "HttpTransport",
     "InProcessTransport",
     "IncrementalFormat",
+    "InvalidPolicy",
     "LastGood",
     "Limits",
     "Plan",

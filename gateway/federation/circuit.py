@@ -35,12 +35,14 @@ class Circuit:
 
     def admit(self, now: float) -> bool:
         """Whether this call is the one that tries. Raises SubgraphRejected when nothing may go through."""
-        if self._open_until is None:
-            return False
-        if self._trying or now < self._open_until:
+        self.check(now)
+        self._trying = self._open_until is not None
+        return self._trying
+
+    def check(self, now: float) -> None:
+        """Raises SubgraphRejected when nothing may go through."""
+        if self._open_until is not None and (self._trying or now < self._open_until):
             raise SubgraphRejected("the circuit breaker is open")
-        self._trying = True
-        return True
 
     def succeeded(self, trial: bool) -> None:
         if trial:

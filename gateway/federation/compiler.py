@@ -17,12 +17,14 @@ from graphql import (
 from gateway.federation.decode import DecoderMaker
 from gateway.federation.fast import FastProgram, compile_fast, prefix_of
 from gateway.federation.fast.program import Keeps
+from gateway.federation.guards import Guards
 from gateway.federation.operation.document import Operation
 from gateway.federation.operation.incremental import DeferUse
 from gateway.federation.planner.build import Planned
 from gateway.federation.planner.ownership import Ownership
 from gateway.federation.planner.plan import Fetch, Plan
 from gateway.federation.project import Projector, make_projector
+from gateway.federation.resilience import Guard
 from gateway.federation.shape import ObjectShape, ShapeMaker
 
 
@@ -31,6 +33,7 @@ class Step:
     """A fetch, ready to be sent: `prefix` is the body up to the variables' values."""
 
     fetch: Fetch
+    guard: Guard
     index: int
     prefix: bytes
     decode: Callable[[bytes], Any]
@@ -65,6 +68,7 @@ def compile_program(
     operation: Operation,
     schema: GraphQLSchema,
     ownership: Ownership,
+    guards: Guards,
     keeps: Keeps | None,
 ) -> FastProgram | Program:
     """Everything that requests of this operation share: the quick program where there is one.
@@ -77,13 +81,14 @@ def compile_program(
     shape = make.part(planned.operation.root) if plan.incremental else whole
     maker = DecoderMaker(ownership, plan, planned.layout, whole)
     if keeps is not None and not introspection and not plan.incremental:
-        fast = compile_fast(plan, maker, whole, keeps)
+        fast = compile_fast(plan, maker, whole, guards, keeps)
         if fast is not None:
             return fast
     steps = []
     for index, fetch in enumerate(plan.steps):
         releases = tuple(other for other, later in enumerate(plan.steps) if fetch.id in later.after)
-        steps.append(Step(fetch, index, prefix_of(fetch), maker.decoder(fetch).decode, releases))
+        guard = guards.of_fetch(fetch, planned.layout[fetch.id])
+        steps.append(Step(fetch, guard, index, prefix_of(fetch), maker.decoder(fetch).decode, releases))
     # Measured: a step with its decoder weighs some kilobytes beside its text.
     size = 4_000 + sum(8_000 + 6 * len(step.prefix) for step in steps)
     document = _introspection_document(operation, introspection) if introspection else None

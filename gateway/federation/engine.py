@@ -26,6 +26,7 @@ from gateway.federation.complete import complete_data
 from gateway.federation.errors import PlanningFailed, RequestRefused, SubgraphFailure, SupergraphError
 from gateway.federation.executor import Execution, Runtime, read_answer
 from gateway.federation.fast import Asked, FastProgram, FastRun
+from gateway.federation.guards import Guards
 from gateway.federation.incremental import FORMATS, IncrementalFormat, IncrementalRun
 from gateway.federation.operation.document import Operation, choose_operation, read_document
 from gateway.federation.operation.normalise import Normalised, Normaliser
@@ -36,7 +37,6 @@ from gateway.federation.policy import Policies
 from gateway.federation.project import Unexpected, materialise
 from gateway.federation.report import Report
 from gateway.federation.request import EngineResponse, GraphQLRequest, Transport
-from gateway.federation.resilience import Guard
 from gateway.federation.settings import EngineSettings
 from gateway.federation.sharing import InFlight, SharedCalls
 from gateway.federation.supergraph import read_supergraph
@@ -69,11 +69,11 @@ class Engine:
         unknown = set(transports) - names
         if unknown:
             raise SupergraphError(f"no such subgraphs: {', '.join(sorted(unknown))}")
-        self._transports = dict(transports)
         self._served = frozenset(transports)
-        guards = {name: Guard(name, transport, policies.of_service(name)) for name, transport in transports.items()}
+        policies.check(names, supergraph.types)
+        self._guards = Guards(names, transports, policies)
         sharing = self.settings.share_in_flight
-        self._runtime = Runtime(guards, policies, InFlight() if sharing else None, SharedCalls() if sharing else None)
+        self._runtime = Runtime(policies, InFlight() if sharing else None, SharedCalls() if sharing else None)
         self._documents: BoundedCache[Operation] = BoundedCache(
             self.settings.plan_cache_entries, self.settings.plan_cache_bytes
         )
@@ -139,7 +139,7 @@ class Engine:
             conditions = dict(zip(operation.conditions, variant, strict=True))
             planned = self._plan(operation, conditions, incremental=False)
             keeps = None if careful else self._runtime.policies.keeps
-            program = compile_program(planned, operation, self.api_schema, self._ownership, keeps)
+            program = compile_program(planned, operation, self.api_schema, self._ownership, self._guards, keeps)
             return program, program.size
 
         return self._programs.get((query, operation_name, variant, careful), make)
@@ -153,7 +153,7 @@ class Engine:
         def make() -> tuple[Program, int]:
             conditions = dict(zip(operation.conditions, variant, strict=True))
             planned = self._plan(operation, conditions, incremental=True)
-            program = compile_program(planned, operation, self.api_schema, self._ownership, None)
+            program = compile_program(planned, operation, self.api_schema, self._ownership, self._guards, None)
             assert isinstance(program, Program)  # noqa: S101 - for the type checker
             return program, program.size
 
@@ -192,9 +192,7 @@ class Engine:
             await execution.run()
             return self._respond(execution, variables)
         runtime = self._runtime
-        fast = FastRun(
-            program, request, variables, runtime.guards, runtime.shared, runtime.in_flight, runtime.policies, deadline
-        )
+        fast = FastRun(program, request, variables, runtime.shared, runtime.in_flight, runtime.policies, deadline)
         data = await fast.run()
         if data is not None:
             return EngineResponse(b'{"data":' + data + self._closing(program.plan), "data")
@@ -264,15 +262,15 @@ class Engine:
         first = program.steps[0]
         opening = self._execution(program, request, variables, self._deadline(request))
         outgoing = opening.subscription_request(first)
-        transport = self._transports[first.fetch.service]
         try:
-            async for event in transport.subscribe(outgoing):
-                execution = self._execution(program, request, variables, self._deadline(request))
-                try:
-                    await execution.absorb_event(first, read_answer(event))
-                except SubgraphFailure as failure:
-                    await execution.fail_event(first, failure)
-                yield self._respond(execution, variables).body
+            async with aclosing(first.guard.subscribe(outgoing)) as events:
+                async for event in events:
+                    execution = self._execution(program, request, variables, self._deadline(request))
+                    try:
+                        await execution.absorb_event(first, read_answer(event))
+                    except SubgraphFailure as failure:
+                        await execution.fail_event(first, failure)
+                    yield self._respond(execution, variables).body
         except SubgraphFailure as failure:
             await opening.fail_event(first, failure)
             yield self._respond(opening, variables).body

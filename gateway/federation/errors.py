@@ -2,6 +2,7 @@
 
 FederationError
 ├── SupergraphError            the supergraph SDL cannot be served (raised when the engine is made)
+├── InvalidPolicy              a declared policy can never hold (raised when policies or the engine are made)
 ├── RequestRefused             the request never began to execute; carries the whole response body
 ├── PlanningFailed             no sequence of fetches answers the operation
 └── SubgraphFailure            one fetch brought nothing usable
@@ -24,6 +25,10 @@ class FederationError(Exception):
 
 class SupergraphError(FederationError):
     """The supergraph SDL is not one, or uses what the engine does not know."""
+
+
+class InvalidPolicy(FederationError, ValueError):
+    """A policy is declared for what does not exist, or declares what can never hold there."""
 
 
 class PlanningFailed(FederationError):
@@ -50,12 +55,13 @@ class SubgraphFailure(FederationError):
     """One fetch brought nothing usable. `code` goes to clients; the message names no address.
 
     `sent` is False where it is certain that the subgraph has seen nothing of the request: then even a mutation may be
-    sent again.
+    sent again. `began` is when the call that failed was begun, where it matters: a time of the event loop.
     """
 
     code = "SUBGRAPH_FAILED"
     retryable = True
     sent = True
+    began: float | None = None
 
     def before_sending(self) -> Self:
         """This failure, having happened before the first byte went out."""

@@ -17,7 +17,6 @@ from gateway.federation.planner.plan import EntityPart, Fetch, Selected, asked_o
 from gateway.federation.policy import Policies
 from gateway.federation.report import Path, Report, client_path, find_paths, locate
 from gateway.federation.request import GraphQLRequest, SubgraphRequest
-from gateway.federation.resilience import Guard
 from gateway.federation.shape import FieldShape
 from gateway.federation.sharing import InFlight, SharedCalls, sharing_key
 
@@ -28,9 +27,8 @@ _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 @dataclass(slots=True, eq=False)
 class Runtime:
-    """What requests share: guarded transports, policies, and queries in flight."""
+    """What requests share: policies, and queries in flight."""
 
-    guards: Mapping[str, Guard]
     policies: Policies
     in_flight: InFlight | None
     shared: SharedCalls | None
@@ -154,7 +152,7 @@ class Execution:
         asked = self._asked.get(step.index)
         if asked is not None and (asked.body == body or fetch.kind == "mutation"):
             return await asked.result()
-        guard = self._runtime.guards[fetch.service]
+        guard = step.guard
         outgoing = SubgraphRequest(
             service=fetch.service,
             body=body,

@@ -2,18 +2,30 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import cast
 
 from gateway.federation.circuit import Circuit
-from gateway.federation.errors import SubgraphFailure, SubgraphRejected, SubgraphTimeout
+from gateway.federation.errors import (
+    SubgraphFailure,
+    SubgraphRejected,
+    SubgraphStatus,
+    SubgraphTimeout,
+    SubgraphUnavailable,
+)
 from gateway.federation.idempotency import is_idempotent
-from gateway.federation.policy import Policy
+from gateway.federation.policy import Policy, longest_attempt
 from gateway.federation.request import Answered, Call, SubgraphRequest, Transport
 from gateway.federation.slots import Slots
 
 _BACKOFF_BASE = 0.025
 _BACKOFF_MOST = 1.0
+_RESUBSCRIBE_BASE = 0.1
+_RESUBSCRIBE_MOST = 2.0
+# A subscription that held for longer than this was well: when it breaks, that is a new failure.
+_HOLDS_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -23,8 +35,9 @@ class Guard:
     service: str
     transport: Transport
     policy: Policy
-    _slots: Slots | None = field(default=None)
+    _slots: Slots | None = field(init=False)
     _circuit: Circuit = field(init=False)
+    _longest: float = field(init=False)
     _send: Callable[[SubgraphRequest, Answered], Call | None] | None = field(init=False)
     _begun: "set[_Begun]" = field(default_factory=set)
     _watch: asyncio.TimerHandle | None = None
@@ -32,6 +45,8 @@ class Guard:
 
     def __post_init__(self) -> None:
         self._circuit = Circuit(self.policy.breaker)
+        self._slots = None if self.policy.concurrency is None else Slots(self.policy.concurrency)
+        self._longest = longest_attempt(self.policy)
         self._send = getattr(self.transport, "begin", None)
 
     async def execute(self, request: SubgraphRequest, deadline: float, failed: BaseException | None = None) -> bytes:
@@ -42,29 +57,60 @@ class Guard:
                 raise failed
             return await self._within(request, deadline)
         loop = asyncio.get_running_loop()
-        attempts = 1 + policy.retries
-        for attempt in range(attempts):
-            trial = False
+        if policy.timeout is not None:
+            began = failed.began if isinstance(failed, SubgraphFailure) else None
+            deadline = min(deadline, (loop.time() if began is None else began) + policy.timeout)
+        attempt, earlier = 0, None
+        while True:
             try:
                 if failed is not None:
                     raise failed
-                trial = self._circuit.admit(loop.time())
-                answer = await self._limited(request, deadline)
+                return await self._attempt(request, deadline)
             except SubgraphFailure as failure:
-                if failed is None:
-                    self._circuit.failed(failure, trial, loop.time())
-                failed = None
+                if earlier is not None and isinstance(failure, SubgraphRejected):
+                    # Why it was wanted again says more than why it was not tried again.
+                    raise earlier from failure
+                failed, earlier = None, failure
                 wait = random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_BASE * 2**attempt))  # noqa: S311 - jitter
-                if attempt + 1 == attempts or loop.time() + wait >= deadline or not self._may_repeat(request, failure):
+                attempt += 1
+                last = attempt > (policy.retries or 0) or loop.time() + wait >= deadline
+                if last or not self._may_repeat(request, failure):
                     raise
                 await asyncio.sleep(wait)
-            except BaseException:
-                self._circuit.abandoned(trial)
-                raise
-            else:
-                self._circuit.succeeded(trial)
-                return answer
-        raise SubgraphRejected("no attempt was allowed")
+
+    async def subscribe(self, request: SubgraphRequest) -> AsyncGenerator[bytes]:
+        """The events. When the connection breaks, it is subscribed anew for as long as is declared.
+
+        What the subgraph tells first of a new subscription (its present state) comes again then. Raises
+        SubgraphFailure.
+        """
+        loop = asyncio.get_running_loop()
+        attempt, give_up = 0, 0.0
+        while True:
+            began = loop.time()
+            try:
+                async with aclosing(cast("AsyncGenerator[bytes]", self.transport.subscribe(request))) as events:
+                    async for event in events:
+                        yield event
+                return
+            except SubgraphFailure as failure:
+                broken = failure.retryable and isinstance(failure, SubgraphUnavailable | SubgraphStatus)
+                if self.policy.resubscribe is None or not broken:
+                    raise
+                now = loop.time()
+                if not attempt or now - began > _HOLDS_SECONDS:
+                    attempt, give_up = 0, now + self.policy.resubscribe
+                wait = random.uniform(0, min(_RESUBSCRIBE_MOST, _RESUBSCRIBE_BASE * 2**attempt))  # noqa: S311 - jitter
+                if now + wait >= give_up:
+                    raise
+            attempt += 1
+            await asyncio.sleep(wait)
+
+    def under(self, policy: Policy) -> "Guard":
+        """The same subgraph under other numbers: what is counted for it counts for both."""
+        guard = Guard(self.service, self.transport, policy)
+        guard._circuit, guard._slots = self._circuit, self._slots
+        return guard
 
     def _may_repeat(self, request: SubgraphRequest, failure: SubgraphFailure) -> bool:
         return failure.retryable and (
@@ -81,14 +127,11 @@ class Guard:
             return None
         loop = asyncio.get_running_loop()
         now = loop.time()
-        allowed = deadline - now if self.policy.timeout is None else min(deadline - now, self.policy.timeout)
+        allowed = min(deadline - now, self._longest)
         if allowed <= 0:
             return None
-        if self.policy.concurrency is not None:
-            if self._slots is None:
-                self._slots = Slots(self.policy.concurrency)
-            if not self._slots.take_nowait():
-                return None
+        if self._slots is not None and not self._slots.take_nowait():
+            return None
         request.timeout = allowed
         begun = _Begun(self, self._slots, answered)
         call = send(request, begun.finish)
@@ -96,6 +139,7 @@ class Guard:
             begun.leave()
             return None
         begun.call = call
+        begun.began = now
         begun.until = now + allowed
         self._begun.add(begun)
         if self._watch is None or self._watched is not loop:
@@ -114,25 +158,43 @@ class Guard:
     def forget_begun(self, begun: "_Begun") -> None:
         self._begun.discard(begun)
 
-    def note_begun(self, failure: BaseException | None) -> None:
-        """Counts how a begun call ended."""
+    def note_begun(self, failure: BaseException, began: float) -> None:
+        """Counts how a begun call failed. It says since when time is being spent on it."""
         if isinstance(failure, SubgraphFailure):
+            failure.began = began
             self._circuit.failed(failure, False, asyncio.get_running_loop().time())
 
-    async def _limited(self, request: SubgraphRequest, deadline: float) -> bytes:
-        if self.policy.concurrency is None:
-            return await self._hedged(request, deadline)
-        if self._slots is None:
-            self._slots = Slots(self.policy.concurrency)
+    async def _attempt(self, request: SubgraphRequest, deadline: float) -> bytes:
+        """One attempt, hedged if that is declared, of which the breaker is told."""
+        loop = asyncio.get_running_loop()
+        if self._slots is not None:
+            await self._take_place(self._slots, deadline)
+        try:
+            trial = self._circuit.admit(loop.time())
+            try:
+                answer = await self._hedged(request, min(deadline, loop.time() + self._longest))
+            except SubgraphFailure as failure:
+                self._circuit.failed(failure, trial, loop.time())
+                raise
+            except BaseException:
+                self._circuit.abandoned(trial)
+                raise
+            self._circuit.succeeded(trial)
+            return answer
+        finally:
+            if self._slots is not None:
+                self._slots.give()
+
+    async def _take_place(self, slots: Slots, deadline: float) -> None:
+        if slots.take_nowait():
+            return
+        # When all places are taken by calls that hang, nobody queues behind them once that is known.
+        self._circuit.check(asyncio.get_running_loop().time())
         try:
             async with asyncio.timeout_at(deadline):
-                await self._slots.take()
+                await slots.take()
         except TimeoutError as error:
             raise SubgraphRejected("too many calls are waiting") from error
-        try:
-            return await self._hedged(request, deadline)
-        finally:
-            self._slots.give()
 
     async def _hedged(self, request: SubgraphRequest, deadline: float) -> bytes:
         if self.policy.hedge is None or request.kind != "query":
@@ -149,9 +211,7 @@ class Guard:
                 call.cancel()
 
     async def _within(self, request: SubgraphRequest, deadline: float) -> bytes:
-        loop = asyncio.get_running_loop()
-        left = deadline - loop.time()
-        allowed = left if self.policy.timeout is None else min(left, self.policy.timeout)
+        allowed = deadline - asyncio.get_running_loop().time()
         if allowed <= 0:
             raise SubgraphTimeout("was not asked: the request's time is spent").before_sending()
         request.timeout = allowed
@@ -170,14 +230,14 @@ _WATCH_SECONDS = 0.01
 class _Begun:
     """A call that was sent at once: its place, when its time is up, and who is told."""
 
-    __slots__ = ("_answered", "_guard", "_slots", "call", "until")
+    __slots__ = ("_answered", "_guard", "_slots", "began", "call", "until")
 
     def __init__(self, guard: Guard, slots: Slots | None, answered: Answered) -> None:
         self._guard = guard
         self._slots = slots
         self._answered = answered
         self.call: Call | None = None
-        self.until = 0.0
+        self.began = self.until = 0.0
 
     def leave(self) -> None:
         """Gives the place back, and lets go of what refers to this: nothing is left for the cycle collector."""
@@ -194,7 +254,7 @@ class _Begun:
     def finish(self, answer: bytes | None, failure: BaseException | None) -> None:
         self.leave()
         if failure is not None:
-            self._guard.note_begun(failure)
+            self._guard.note_begun(failure, self.began)
         self._answered(answer, failure)
 
     def expire(self) -> None:

@@ -34,6 +34,9 @@ type Query @join__type(graph: TICKETING) @join__type(graph: CONCESSIONS) @join__
   node(id: ID!): Node @join__field(graph: EXPERIENCE)
 }}
 type Mutation @join__type(graph: TICKETING) {{ cancel: Boolean }}
+type Event @join__type(graph: CONCESSIONS) {{ combos: String }}
+type Reservation @join__type(graph: EXPERIENCE) {{ payment: String suggestions: String }}
+type Customer @join__type(graph: EXPERIENCE) {{ suggestions: String }}
 interface Node @join__type(graph: EXPERIENCE) {{ id: ID! }}
 """
 

@@ -29,6 +29,7 @@ from gateway.federation import (
     SubgraphUnavailable,
 )
 from gateway.policies import POLICIES
+from gateway.settings import Settings
 from tests.gateway.federation.simulator import Simulation
 
 SDL = (Path(gateway.__file__).parent / "supergraph.graphql").read_text(encoding="utf-8")
@@ -264,16 +265,21 @@ class Platform:
         return msgspec.json.decode(await self.engine.execute(GraphQLRequest(query=query, identity=identity)))
 
 
+def policy_of(service: str, timeout: float | None) -> Policy:
+    """As declared; what is slow is found to be so soon."""
+    declared = POLICIES.of_service(service)
+    return declared if timeout is None else replace(declared, attempt_timeout=timeout)
+
+
 def make_platform(timeout: float | None = None) -> Platform:
     simulation = Simulation(SDL, STORE)
     services = {name: Faulty(InProcessTransport(simulation._caller(name.upper()))) for name in SERVICES}
     policies: dict[Subgraph | Field, Policy] = {}
     for name in SERVICES:
-        declared = POLICIES.of_service(name)
-        policies[Subgraph(name)] = declared if timeout is None else replace(declared, timeout=timeout)
+        policies[Subgraph(name)] = policy_of(name, timeout)
     for coordinate in POLICIES.coordinates:
-        fallback = copy.deepcopy(POLICIES.fallback("", coordinate))
-        policies[Field(coordinate)] = Policy(fallback=fallback)
+        declared = POLICIES.of_field(coordinate)
+        policies[Field(coordinate)] = replace(declared, fallback=copy.deepcopy(declared.fallback))
     return Platform(Engine(SDL, transports=services, policies=Policies(policies)), services)
 
 
@@ -290,8 +296,21 @@ def quick() -> Platform:
 
 def test_every_service_and_every_declared_fallback_is_in_the_matrix() -> None:
     assert {touch.service for touch in TOUCHES} == set(SERVICES)
-    assert POLICIES.coordinates == {"Event.combos"}
+    assert {one for one in POLICIES.coordinates if POLICIES.of_field(one).fallback} == {"Event.combos"}
     assert isinstance(POLICIES.fallback("concessions", "Event.combos"), LastGood)
+
+
+def test_a_service_that_hangs_takes_a_part_of_the_request_only() -> None:
+    """Two attempts fit into what a service may take, three services into what a request may."""
+    most = Settings.model_fields["request_timeout"].default
+    for name in SERVICES:
+        policy = POLICIES.of_service(name)
+        assert policy.timeout is not None
+        assert policy.timeout < most
+        if name != "experience":
+            assert policy.attempt_timeout is not None
+            assert policy.breaker is not None
+            assert policy.attempt_timeout < policy.timeout <= most / 3
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -302,7 +321,7 @@ async def test_a_fault_costs_what_it_must_and_no_more(
     here = quick if fault == "slow" else platform
     identity = f"{touch.name}, {fault}"
     service = here.services[touch.service]
-    policy = replace(POLICIES.of_service(touch.service), **({"timeout": SLOW_TIMEOUT} if fault == "slow" else {}))
+    policy = policy_of(touch.service, SLOW_TIMEOUT if fault == "slow" else None)
     code, passing = FAULTS[fault]
     if touch.warm:
         assert await here.ask(touch.query, identity) == {"data": touch.whole}
@@ -327,11 +346,14 @@ async def test_a_fault_costs_what_it_must_and_no_more(
         assert (error["path"], error["extensions"]) == (touch.path, {"code": code, **owner})
         assert "10.0.0.7" not in error["message"]
 
-    # The latency bound: so many attempts, each within the policy's timeout.
+    # The latency bound: so many attempts, each within its time, and what they were allowed within that of the call.
     kinds = {kind for kind, _ in service.arrived}
     repeatable = kinds == {"query"} or touch.keyed
-    assert len(service.arrived) == 1 + (policy.retries if passing and repeatable else 0)
+    assert len(service.arrived) == 1 + ((policy.retries or 0) if passing and repeatable else 0)
     assert policy.timeout is not None
-    assert all(0 < allowed <= policy.timeout for _, allowed in service.arrived)
+    longest = policy.attempt_timeout or policy.timeout
+    assert all(0 < allowed <= longest for _, allowed in service.arrived)
+    if fault == "slow":
+        assert sum(allowed for _, allowed in service.arrived) <= policy.timeout
 
     assert await here.ask(touch.query, identity) == {"data": touch.whole}

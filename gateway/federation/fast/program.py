@@ -15,8 +15,10 @@ import msgspec
 
 from gateway.federation.decode import DecoderMaker
 from gateway.federation.fast.places import NotFast, Path, Place, PlaceMap, Slot, Source
+from gateway.federation.guards import Guards
 from gateway.federation.planner.ownership import TYPENAME
 from gateway.federation.planner.plan import EntityPart, Fetch, Plan, Representation, Selected, Target
+from gateway.federation.resilience import Guard
 from gateway.federation.shape import ObjectShape
 
 # Scalars that are told apart by their value; others by their bytes.
@@ -53,6 +55,7 @@ class FastStep:
     """A fetch. `take(state, root, data)` puts its root fields in place; of those, `kept` as in `FastPart`."""
 
     fetch: Fetch
+    guard: Guard
     index: int
     prefix: bytes
     variables: tuple[tuple[str, bytes], ...]
@@ -89,19 +92,22 @@ def prefix_of(fetch: Fetch) -> bytes:
     return b'{"query":' + msgspec.json.encode(fetch.operation) + b',"variables":'
 
 
-def compile_fast(plan: Plan, maker: DecoderMaker, shape: ObjectShape, keeps: Keeps) -> FastProgram | None:
+def compile_fast(
+    plan: Plan, maker: DecoderMaker, shape: ObjectShape, guards: Guards, keeps: Keeps
+) -> FastProgram | None:
     """The program; None when something in the plan has to be judged, value by value.
 
     `keeps(service, coordinate)` tells whether a fallback wants to know the last good value of a field.
     """
     try:
-        return _Compiler(plan, maker, shape, keeps).program()
+        return _Compiler(plan, maker, shape, guards, keeps).program()
     except NotFast:
         return None
 
 
 class _Compiler:
-    def __init__(self, plan: Plan, maker: DecoderMaker, shape: ObjectShape, keeps: Keeps) -> None:
+    def __init__(self, plan: Plan, maker: DecoderMaker, shape: ObjectShape, guards: Guards, keeps: Keeps) -> None:
+        self._guards = guards
         self._keeps = keeps
         if plan.kind == "subscription":
             raise NotFast("events come as they come")
@@ -211,6 +217,7 @@ class _Compiler:
         ]
         return FastStep(
             fetch,
+            self._guards.of_fetch(fetch, self._maker.layout[fetch.id]),
             index,
             prefix,
             tuple((name, msgspec.json.encode(name) + b":") for name in fetch.variables),

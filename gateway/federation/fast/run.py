@@ -13,7 +13,6 @@ from gateway.federation.fast.program import NOTHING, FastProgram, FastStep, Surp
 from gateway.federation.planner.plan import Selected, asked_of
 from gateway.federation.policy import Policies
 from gateway.federation.request import Call, GraphQLRequest, SubgraphRequest
-from gateway.federation.resilience import Guard
 from gateway.federation.sharing import InFlight, SharedCalls, sharing_key
 
 _encode = msgspec.json.Encoder().encode
@@ -58,13 +57,10 @@ class Asked:
         self.call = None
         if answer is None:
             # It failed, or nothing was sent after all: the ordinary way goes on.
-            self._go_on(failure)
+            if self.run is not None:
+                self.run.ask(self, failure)
         else:
             self._end(answer, None)
-
-    def _go_on(self, failure: BaseException | None) -> None:
-        if self.run is not None:
-            self.ask(self.run.guards[self.request.service].execute(self.request, self.run.deadline, failure))
 
     def ask(self, work: Coroutine[Any, Any, bytes]) -> None:
         """The ordinary way to a subgraph: with waiting, retries and hedges, in a task of its own."""
@@ -104,7 +100,6 @@ class FastRun:
         program: FastProgram,
         request: GraphQLRequest,
         variables: Mapping[str, Any],
-        guards: Mapping[str, Guard],
         shared: SharedCalls | None,
         in_flight: InFlight | None,
         policies: Policies,
@@ -114,7 +109,6 @@ class FastRun:
         self._program = program
         self._request = request
         self._variables = variables
-        self.guards = guards
         self._shared = shared
         self._in_flight = in_flight
         self._policies = policies
@@ -180,19 +174,23 @@ class FastRun:
             headers=request.headers,
         )
         asked = self.asked[step.index] = Asked(self, step, outgoing, objects)
-        guard = self.guards[fetch.service]
+        guard = step.guard
         sharing = fetch.kind == "query"
         if sharing and self._shared is not None:
             asked.call = self._shared.begin(guard, outgoing, self.deadline, asked.told)
         else:
             asked.call = guard.begin(outgoing, self.deadline, asked.told)
-        if asked.call is not None:
-            return
-        if sharing and self._in_flight is not None:
-            deadline, share = self.deadline, self._in_flight.share
-            asked.ask(share(sharing_key(outgoing), lambda: guard.execute(outgoing, deadline)))
+        if asked.call is None:
+            self.ask(asked, None)
+
+    def ask(self, asked: Asked, failed: BaseException | None) -> None:
+        """The ordinary way; `failed` is how a call that was begun has ended. Equal queries go it together."""
+        guard, request, deadline = asked.step.guard, asked.request, self.deadline
+        if request.kind == "query" and self._in_flight is not None:
+            key = sharing_key(request)
+            asked.ask(self._in_flight.share(key, lambda: guard.execute(request, deadline, failed)))
         else:
-            asked.ask(guard.execute(outgoing, self.deadline))
+            asked.ask(guard.execute(request, deadline, failed))
 
     def ended(self, asked: Asked) -> None:
         """An answer or a failure has come."""

@@ -8,8 +8,10 @@ from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import EntityPart, Fetch, Plan, Selected, Target
 from gateway.federation.planner.search import Search
 
-# For each fetch, by entity alias (None: at its root), the places that selections fill.
-Layout = dict[int, dict[str | None, list[tuple[tuple[str, ...], Selection]]]]
+# By entity alias (None: at a fetch's root) the places that selections fill.
+Places = dict[str | None, list[tuple[tuple[str, ...], Selection]]]
+# The places of each fetch.
+Layout = dict[int, Places]
 
 
 def emit_plan(

@@ -178,7 +178,7 @@ async def test_a_fallback_hides_no_refusal() -> None:
     async def refuse(request: SubgraphRequest) -> bytes:
         raise SubgraphStatus(403)
 
-    transports = {"a": simulation.engine()._transports["a"], "b": InProcessTransport(refuse)}
+    transports = {"a": InProcessTransport(simulation._caller("A")), "b": InProcessTransport(refuse)}
     policies = Policies({Subgraph("b"): Policy(fallback=Constant("-"))})
     answer = await ask(Engine(simulation.sdl, transports=transports, policies=policies), "{ users { email } }")
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -225,8 +226,106 @@ async def test_a_retry_that_could_not_end_in_time_is_not_begun() -> None:
 
 async def test_an_attempt_may_take_no_longer_than_its_timeout() -> None:
     transport = Scripted(asyncio.Event().wait, 1)
-    assert await ask(engine_of(transport, Policy(timeout=0.02, retries=1))) == {"data": {"value": 1}}
+    policy = Policy(attempt_timeout=0.02, retries=1)
+    assert await ask(engine_of(transport, policy)) == {"data": {"value": 1}}
     assert max(transport.timeouts) <= 0.02
+
+
+async def test_attempts_waits_and_hedges_share_the_time_of_the_call() -> None:
+    """Whatever hangs takes no longer in all than is declared: each attempt, hedged, gets what is left of it."""
+    for hedge in (None, 0.01):
+        transport = Scripted(asyncio.Event().wait)
+        policy = Policy(timeout=0.3, attempt_timeout=0.1, retries=100, hedge=hedge)
+        assert code_of(await ask(engine_of(transport, policy))) == "SUBGRAPH_TIMEOUT"
+        attempts = transport.timeouts[:: 1 if hedge is None else 2]
+        assert len(attempts) > 1
+        assert sum(attempts) <= 0.3
+        assert max(transport.timeouts) <= 0.1
+
+
+async def test_waiting_for_a_place_is_part_of_the_call() -> None:
+    transport = Scripted(asyncio.Event().wait)
+    engine = engine_of(transport, Policy(timeout=0.05, concurrency=1))
+    first, second = await asyncio.gather(ask(engine, identity=1), ask(engine, identity=2))
+    assert {code_of(first), code_of(second)} <= {"SUBGRAPH_TIMEOUT", "SUBGRAPH_REJECTED"}
+    assert code_of(first) == "SUBGRAPH_TIMEOUT"
+
+
+class Server:
+    """A real one, that hangs or answers 503 when it is told to; keeps what it was told of the time left."""
+
+    def __init__(self) -> None:
+        self.hangs = False
+        self.refuses = 0
+        self.left: list[float] = []
+        self.conversations: list[asyncio.Task[Any] | None] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.conversations.append(asyncio.current_task())
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                fields = dict(line.split(": ", 1) for line in head.splitlines()[1:] if ": " in line)
+                await reader.readexactly(int(fields["content-length"]))
+                self.left.append(float(fields["x-left"]))
+                if self.hangs:
+                    await reader.read()  # until the gateway hangs up
+                    break
+                body, status = b'{"data":{"value":1}}', b"503 Service Unavailable" if self.refuses else b"200 OK"
+                self.refuses = max(0, self.refuses - 1)
+                writer.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@asynccontextmanager
+async def served(policy: Policy) -> AsyncIterator[tuple[Engine, Server]]:
+    """An engine that has an open connection to a real server."""
+    server = Server()
+    async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listening:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+        transport = HttpTransport(url, headers_for=lambda request: {"X-Left": repr(request.timeout)})
+        engine = engine_of(transport, policy)
+        assert await ask(engine) == {"data": {"value": 1}}
+        server.left.clear()
+        yield engine, server
+        await transport.close()
+        await asyncio.wait_for(asyncio.gather(*filter(None, server.conversations)), 5)
+
+
+async def test_a_subgraph_that_hangs_is_noticed_and_then_asked_no_more() -> None:
+    """All attempts spend from one time, of which what is left is forwarded; who comes after that fails at once."""
+    policy = Policy(timeout=2.0, attempt_timeout=0.5, retries=9, breaker=Breaker(failures=3, reset=60))
+    async with served(policy) as (engine, server):
+        server.hangs = True
+        first = await ask(engine)
+        followers = await asyncio.gather(*(ask(engine, identity=number) for number in range(5)))
+    assert code_of(first) == "SUBGRAPH_TIMEOUT"
+    assert [code_of(answer) for answer in followers] == ["SUBGRAPH_REJECTED"] * 5
+    assert len(server.left) == 3
+    assert max(server.left) <= 0.5
+    assert sum(server.left) <= 2.0
+
+
+async def test_who_waits_for_a_place_fails_when_the_subgraph_is_found_to_hang() -> None:
+    """All places are taken by calls that hang; the breaker opens: nobody of those who wait asks as well."""
+    transport = Scripted(asyncio.Event().wait)
+    engine = engine_of(transport, Policy(attempt_timeout=0.05, concurrency=2, breaker=Breaker(failures=2, reset=60)))
+    answers = await asyncio.gather(*(ask(engine, identity=number) for number in range(6)))
+    assert [code_of(answer) for answer in answers[:2]] == ["SUBGRAPH_TIMEOUT"] * 2
+    assert transport.calls <= 3
+    assert {code_of(answer) for answer in answers[3:]} == {"SUBGRAPH_REJECTED"}
+    assert code_of(await ask(engine, identity="later")) == "SUBGRAPH_REJECTED"
+
+
+async def test_equal_queries_whose_shared_call_failed_are_sent_again_once() -> None:
+    """Twenty wait for one call: its failure must not become twenty calls to a subgraph in trouble."""
+    async with served(Policy(retries=2)) as (engine, server):
+        server.refuses = 1
+        answers = await asyncio.gather(*(ask(engine) for _ in range(20)))
+    assert answers == [{"data": {"value": 1}}] * 20
+    assert len(server.left) == 2
 
 
 async def test_a_half_open_breaker_lets_exactly_one_call_through() -> None:
