@@ -4,17 +4,23 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
+from contextlib import aclosing, suppress
 from itertools import count
 from typing import Any
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from gateway.federation.errors import SubgraphMalformed, SubgraphRejected, SubgraphTimeout, SubgraphUnavailable
+from gateway.federation.errors import (
+    SubgraphMalformed,
+    SubgraphRejected,
+    SubgraphStatus,
+    SubgraphTimeout,
+    SubgraphUnavailable,
+)
 from gateway.federation.request import SubgraphRequest
 
 _PROTOCOL = Subprotocol("graphql-transport-ws")
@@ -41,20 +47,25 @@ class WebSocketHub:
         self._queued = queued
         self._links: dict[Key, asyncio.Task[_Link]] = {}
         self._active = 0
+        self._closed = False
 
-    async def subscribe(self, request: SubgraphRequest) -> AsyncIterator[bytes]:
+    async def subscribe(self, request: SubgraphRequest) -> AsyncGenerator[bytes]:
         """Each event as a response body. Raises SubgraphFailure."""
+        if self._closed:
+            raise SubgraphRejected("is spoken to no more")
         if self._active >= self._most:
             raise SubgraphRejected("carries too many subscriptions")
         self._active += 1
         try:
             link = await self._link(request)
-            async for event in link.subscribe(request, self._queued):
-                yield event
+            async with aclosing(link.subscribe(request, self._queued)) as events:
+                async for event in events:
+                    yield event
         finally:
             self._active -= 1
 
     async def close(self) -> None:
+        self._closed = True
         for task in list(self._links.values()):
             task.cancel()
             if task.done() and not task.cancelled() and task.exception() is None:
@@ -64,17 +75,28 @@ class WebSocketHub:
     async def _link(self, request: SubgraphRequest) -> "_Link":
         headers = dict(self._headers_for(request))
         key: Key = (request.identity, tuple(sorted(request.headers.items())))
-        task = self._links.get(key)
-        if task is not None and task.done() and (task.cancelled() or task.exception() or task.result().closed):
-            task = None
-        if task is None:
-            task = asyncio.ensure_future(_open(self._url, headers, lambda: self._links.pop(key, None)))
+        known = self._links.get(key)
+        if known is not None and not (
+            known.done() and (known.cancelled() or known.exception() or known.result().closed)
+        ):
+            task = known
+        else:
+            task = asyncio.ensure_future(_open(self._url, headers, lambda: self._forget(key, task)))
             self._links[key] = task
         try:
             return await asyncio.shield(task)
+        except InvalidStatus as error:
+            raise SubgraphStatus(error.response.status_code) from error
         except (OSError, WebSocketException, TimeoutError) as error:
-            self._links.pop(key, None)
             raise SubgraphUnavailable("refused the subscription's connection") from error
+        finally:
+            if task.done() and (task.cancelled() or task.exception() is not None):
+                self._forget(key, task)
+
+    def _forget(self, key: Key, task: "asyncio.Task[_Link]") -> None:
+        """A link has ended; by now there may be another in its place."""
+        if self._links.get(key) is task:
+            del self._links[key]
 
 
 async def _open(url: str, headers: dict[str, str], forget: Callable[[], Any]) -> "_Link":
@@ -121,7 +143,7 @@ class _Link:
                 raise SubgraphMalformed("did not acknowledge the connection")
         self._reader = asyncio.ensure_future(self._read_all())
 
-    async def subscribe(self, request: SubgraphRequest, queued: int) -> AsyncIterator[bytes]:
+    async def subscribe(self, request: SubgraphRequest, queued: int) -> AsyncGenerator[bytes]:
         name = str(next(self._ids))
         queue: asyncio.Queue[bytes | Exception] = asyncio.Queue(queued)
         self._queues[name] = queue
@@ -175,7 +197,8 @@ class _Link:
     async def _take(self, message: dict[str, Any]) -> None:
         kind, name = message.get("type"), str(message.get("id"))
         if kind == "next":
-            self._offer(name, msgspec.json.encode(message.get("payload")))
+            if not self._offer(name, msgspec.json.encode(message.get("payload"))):
+                await self._send({"id": name, "type": "complete"})
         elif kind == "error":
             self._offer(name, msgspec.json.encode({"data": None, "errors": message.get("payload")}))
             self._offer(name, _DONE)
@@ -184,15 +207,16 @@ class _Link:
         elif kind == "ping":
             await self._send({"type": "pong"})
 
-    def _offer(self, name: str, event: bytes) -> None:
+    def _offer(self, name: str, event: bytes) -> bool:
+        """Whether the subscription goes on: a consumer that cannot follow must not make the others wait."""
         queue = self._queues.get(name)
-        if queue is None:
-            return
-        try:
-            queue.put_nowait(event)
-        except asyncio.QueueFull:
-            # A consumer that cannot follow must not make the others wait.
+        if queue is not None and queue.full():
             self._end(name, SubgraphTimeout("sent events faster than they were taken"))
+            del self._queues[name]
+            return False
+        if queue is not None:
+            queue.put_nowait(event)
+        return True
 
     def _end(self, name: str, failure: Exception) -> None:
         queue = self._queues.get(name)
