@@ -17,9 +17,9 @@ from graphql import (
     build_ast_schema,
 )
 
+from gateway.federation.directives import features, named_type
 from gateway.federation.errors import SupergraphError
 from gateway.federation.operation.incremental import DEFINITIONS
-from gateway.federation.supergraph import arguments_of
 
 _SPEC_PREFIXES = (
     "join__",
@@ -77,13 +77,9 @@ def derive_api_schema(document: DocumentNode) -> GraphQLSchema:
 
 def _inaccessible_name(document: DocumentNode) -> str:
     """The directive's name here: `@link` may rename it."""
-    for node in document.definitions:
-        if isinstance(node, SchemaDefinitionNode):
-            for directive in node.directives:
-                arguments = arguments_of(directive)
-                url = str(arguments.get("url") or arguments.get("feature") or "")
-                if "/inaccessible/" in url and arguments.get("as"):
-                    return str(arguments["as"])
+    for feature in features(document):
+        if "/inaccessible/" in feature["url"] and feature.get("as"):
+            return str(feature["as"])
     return "inaccessible"
 
 
@@ -95,18 +91,12 @@ def _strip(node: Any) -> None:
     node.directives = tuple(use for use in node.directives if use.name.value in _KEPT_DIRECTIVES)
 
 
-def _named(type_node: Any) -> str:
-    while hasattr(type_node, "type"):
-        type_node = type_node.type
-    return str(type_node.name.value)
-
-
 def _clean(node: Any, hidden: set[str], inaccessible: str) -> None:
     _strip(node)
     if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
         node.interfaces = tuple(named for named in node.interfaces if named.name.value not in hidden)
         node.fields = tuple(
-            field for field in node.fields if not _marked(field, inaccessible) and _named(field.type) not in hidden
+            field for field in node.fields if not _marked(field, inaccessible) and named_type(field.type) not in hidden
         )
         for field in node.fields:
             _strip(field)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
-    ConstDirectiveNode,
     DocumentNode,
     EnumTypeDefinitionNode,
     FieldDefinitionNode,
@@ -20,10 +19,11 @@ from graphql import (
     UnionTypeDefinitionNode,
     parse,
     print_ast,
-    value_from_ast_untyped,
 )
 
+from gateway.federation.directives import applied, check_features, is_federation_one, named_type
 from gateway.federation.errors import SupergraphError
+from gateway.federation.federation_one import upgrade
 from gateway.federation.fieldset import FieldSet, parse_fieldset
 
 
@@ -101,6 +101,9 @@ def read_supergraph(sdl: str, override_labels: frozenset[str] = frozenset()) -> 
     _read_graphs(supergraph)
     if not supergraph.graphs:
         raise SupergraphError("the SDL names no subgraphs: it is not a supergraph")
+    check_features(document)
+    if is_federation_one(document):
+        upgrade(document, tuple(supergraph.graphs))
     for node in document.definitions:
         if isinstance(node, SchemaDefinitionNode):
             supergraph.roots = {op.operation.value: op.type.name.value for op in node.operation_types}
@@ -119,26 +122,11 @@ def read_supergraph(sdl: str, override_labels: frozenset[str] = frozenset()) -> 
     return supergraph
 
 
-def arguments_of(directive: ConstDirectiveNode) -> dict[str, Any]:
-    """A directive's arguments as plain values."""
-    return {argument.name.value: value_from_ast_untyped(argument.value) for argument in directive.arguments}
-
-
-def _directives(node: Any, name: str) -> list[dict[str, Any]]:
-    return [arguments_of(directive) for directive in node.directives if directive.name.value == name]
-
-
-def _named(type_node: Any) -> str:
-    while hasattr(type_node, "type"):
-        type_node = type_node.type
-    return str(type_node.name.value)
-
-
 def _read_graphs(supergraph: Supergraph) -> None:
     for node in supergraph.document.definitions:
         if isinstance(node, EnumTypeDefinitionNode) and node.name.value == "join__Graph":
             for value in node.values:
-                for args in _directives(value, "join__graph"):
+                for args in applied(value, "join__graph"):
                     graph_id = value.name.value
                     supergraph.graphs[graph_id] = Graph(graph_id, args["name"], args.get("url") or "")
                     supergraph.local[graph_id] = {}
@@ -146,9 +134,9 @@ def _read_graphs(supergraph: Supergraph) -> None:
 
 def _join_types(supergraph: Supergraph, node: Any) -> dict[str, list[dict[str, Any]]]:
     joins: dict[str, list[dict[str, Any]]] = {}
-    for args in _directives(node, "join__type"):
+    for args in applied(node, "join__type"):
         joins.setdefault(args["graph"], []).append(args)
-    # Join v0.1 gives value types no join__type: every subgraph may have them.
+    # Written by hand, a supergraph leaves out what all subgraphs know.
     return joins or {graph: [{"graph": graph}] for graph in supergraph.graphs}
 
 
@@ -162,10 +150,11 @@ def _read_fielded(
     supergraph.kinds[name] = kind
     supergraph.interfaces[name] = tuple(interface.name.value for interface in node.interfaces)
     supergraph.types[name] = {
-        definition.name.value: LocalField(definition.name.value, _named(definition.type), print_ast(definition.type))
+        definition.name.value: LocalField(
+            definition.name.value, named_type(definition.type), print_ast(definition.type)
+        )
         for definition in node.fields
     }
-    owner = next((args["graph"] for args in _directives(node, "join__owner")), None)
     for graph, joins in _join_types(supergraph, node).items():
         local = LocalType(name, kind)
         if any(join.get("isInterfaceObject") for join in joins):
@@ -175,9 +164,6 @@ def _read_fielded(
                 local.keys.append(Key(parse_fieldset(join["key"]), join.get("resolvable", True)))
         for definition in node.fields:
             found = _local_field(supergraph, definition, graph, override_labels)
-            if found is not None and owner is not None and not _directives(definition, "join__field"):
-                in_key = any(key.fields.field(definition.name.value) for key in local.keys)
-                found = found if graph == owner or in_key else None
             if found is not None:
                 local.fields[definition.name.value] = found
         supergraph.local[graph][name] = local
@@ -186,8 +172,8 @@ def _read_fielded(
 def _local_field(
     supergraph: Supergraph, definition: FieldDefinitionNode, graph: str, override_labels: frozenset[str]
 ) -> LocalField | None:
-    joins = _directives(definition, "join__field")
-    plain = LocalField(definition.name.value, _named(definition.type), print_ast(definition.type))
+    joins = applied(definition, "join__field")
+    plain = LocalField(definition.name.value, named_type(definition.type), print_ast(definition.type))
     if not joins:
         return plain
     here = next((join for join in joins if join.get("graph") == graph), None)
@@ -228,7 +214,7 @@ def _read_union(supergraph: Supergraph, node: UnionTypeDefinitionNode) -> None:
     supergraph.types[name] = {}
     supergraph.interfaces[name] = ()
     supergraph.possible[name] = tuple(member.name.value for member in node.types)
-    members = _directives(node, "join__unionMember")
+    members = applied(node, "join__unionMember")
     for graph in _join_types(supergraph, node):
         here = tuple(args["member"] for args in members if args["graph"] == graph)
         supergraph.local[graph][name] = LocalType(
@@ -244,7 +230,7 @@ def _find_possible_types(supergraph: Supergraph) -> None:
             continue
         for interface in supergraph.interfaces[node.name.value]:
             implementers.setdefault(interface, []).append(node.name.value)
-        joins = _directives(node, "join__implements")
+        joins = applied(node, "join__implements")
         for args in joins:
             local_implementers.setdefault((args["graph"], args["interface"]), []).append(node.name.value)
         if not joins:
