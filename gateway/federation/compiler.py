@@ -15,8 +15,7 @@ from graphql import (
 )
 
 from gateway.federation.decode import DecoderMaker
-from gateway.federation.fast import FastProgram, compile_fast, prefix_of
-from gateway.federation.fast.program import Keeps
+from gateway.federation.fast import FastProgram, Keeps, compile_fast, prefix_of
 from gateway.federation.guards import Guards
 from gateway.federation.operation.document import Operation
 from gateway.federation.operation.incremental import DeferUse

@@ -63,18 +63,16 @@ class DecoderMaker:
         response = {"data": data | None, "errors": list[Any] | None, "extensions": Any}
         return msgspec.json.Decoder(_typed_dict("Response", response))
 
-    def declared(self, item: Item) -> tuple[str, bool]:
-        """The innermost type of a field as the supergraph declares it, and whether it is a list."""
+    def declared(self, item: Item) -> tuple[str, tuple[str, ...]]:
+        """The innermost type of a field as the supergraph declares it, and its `[` and `!`, outermost first."""
         field = self._ownership.supergraph.types[item.position.type][item.name]
-        return field.named, "[" in field.shape
+        # In `[User!]!` what closes a list or is required stands in the reverse order behind the name.
+        after = field.shape.rpartition(field.named)[2].replace("]", "[")
+        return field.named, tuple(reversed(after))
 
     def reads(self, path: Path, internal: str) -> bool:
         """Whether a representation reads this field, or another fetch joins below it."""
         return (path, internal) in self._touched
-
-    def is_raw(self, internal: str, path: Path, shape: ObjectShape | None, below: Selection) -> bool:
-        """Whether a subtree passes through: nobody joins, reads or judges anything in it."""
-        return self._is_raw(internal, _Node(path, shape, below), below)
 
     def _touch_path(self, path: Path) -> None:
         plain = _plain(path)

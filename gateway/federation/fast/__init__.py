@@ -4,7 +4,8 @@ It holds only while everything goes as it should. At the first surprise (an erro
 shape) it stops, and the careful way (`executor.py`) starts over from the answers that have arrived.
 """
 
-from gateway.federation.fast.program import FastProgram, compile_fast, prefix_of
+from gateway.federation.fast.compile import Keeps, compile_fast
+from gateway.federation.fast.program import FastProgram, prefix_of
 from gateway.federation.fast.run import Asked, FastRun
 
-__all__ = ["Asked", "FastProgram", "FastRun", "compile_fast", "prefix_of"]
+__all__ = ["Asked", "FastProgram", "FastRun", "Keeps", "compile_fast", "prefix_of"]
