@@ -185,16 +185,70 @@ async def test_a_large_body_is_refused_whether_its_length_is_told_or_not(
     assert behind.requests == []
 
 
-async def test_a_body_that_never_comes_ends_the_request(address: str) -> None:
+def head_of(address: str, length: int) -> bytes:
+    lines = [
+        "POST /graphql HTTP/1.1",
+        f"Host: {address}",
+        "Content-Type: application/json",
+        f"Content-Length: {length}",
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+@pytest.mark.parametrize("sent", [b"", b"{"])
+async def test_a_body_that_never_comes_ends_the_request(address: str, sent: bytes) -> None:
     host, port = address.split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    head = (
-        f"POST /graphql HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{{"
-    )
-    writer.write(head.encode())
+    writer.write(head_of(address, 50) + sent)
     answer = await asyncio.wait_for(reader.read(4_000), 3)
     assert answer.startswith(b"HTTP/1.1 408 ")
     writer.close()
+
+
+async def test_a_body_that_trickles_has_no_more_time_than_any_other(address: str) -> None:
+    host, port = address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(head_of(address, 50))
+    answered = asyncio.ensure_future(reader.read(4_000))
+    began = asyncio.get_running_loop().time()
+    for _ in range(40):
+        if answered.done():
+            break
+        writer.write(b" ")
+        await asyncio.sleep(0.05)
+    assert (await answered).startswith(b"HTTP/1.1 408 ")
+    assert asyncio.get_running_loop().time() - began < 1.5
+    writer.close()
+
+
+@pytest.mark.parametrize("cuts", [[0], [5], [0, 5, 9]])
+async def test_a_body_may_come_later_than_its_head_and_in_pieces(address: str, behind: Behind, cuts: list[int]) -> None:
+    host, port = address.split(":")
+    body = b'{"query": "{ who }"}'
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(head_of(address, len(body)))
+    for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True):
+        writer.write(body[start:end])
+        await asyncio.sleep(0.05)
+    answer = await asyncio.wait_for(reader.read(4_000), 3)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b'{"data":{"who":null}}')
+    writer.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b'{"query": "{ who }"'])
+async def test_a_client_that_leaves_before_its_body_is_whole_is_not_answered(
+    address: str, behind: Behind, client: httpx.AsyncClient, sent: bytes
+) -> None:
+    host, port = address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(head_of(address, 50) + sent)
+    await asyncio.sleep(0.05)
+    writer.write_eof()
+    assert await asyncio.wait_for(reader.read(4_000), 3) == b""
+    writer.close()
+    assert behind.requests == []
+    assert (await client.post("/graphql", json={"query": "{ who }"})).status_code == 200
 
 
 async def test_the_token_makes_the_caller(client: httpx.AsyncClient) -> None:
