@@ -4,7 +4,8 @@ Everything that was asked and answered stays in `asked`, so that the careful way
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import contextvars
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -62,10 +63,10 @@ class Asked:
         else:
             self._end(answer, None)
 
-    def ask(self, work: Coroutine[Any, Any, bytes]) -> None:
+    def follow(self, task: asyncio.Task[bytes]) -> None:
         """The ordinary way to a subgraph: with waiting, retries and hedges, in a task of its own."""
-        self.task = asyncio.ensure_future(work)
-        self.task.add_done_callback(self._asked)
+        self.task = task
+        task.add_done_callback(self._asked)
 
     def _asked(self, task: asyncio.Task[bytes]) -> None:
         self.task = None
@@ -119,12 +120,15 @@ class FastRun:
         self._waits = list(program.waits)
         self._left = len(program.steps)
         self._over = False
+        # Answers come in the context of whoever opened the connection: what follows them belongs to this request.
+        self._context = contextvars.copy_context()
 
     async def run(self) -> bytes | None:
         """None on a surprise. On cancellation nothing stays under way."""
         if not self._left:
             return _encode(self._root)
-        self._done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[bool] = self._loop.create_future()
         try:
             self._begin_all(self._program.first)
             if not await self._done:
@@ -188,9 +192,10 @@ class FastRun:
         guard, request, deadline = asked.step.guard, asked.request, self.deadline
         if request.kind == "query" and self._in_flight is not None:
             key = sharing_key(request)
-            asked.ask(self._in_flight.share(key, lambda: guard.execute(request, deadline, failed)))
+            work = self._in_flight.share(key, lambda: guard.execute(request, deadline, failed))
         else:
-            asked.ask(guard.execute(request, deadline, failed))
+            work = guard.execute(request, deadline, failed)
+        asked.follow(self._loop.create_task(work, context=self._context))
 
     def ended(self, asked: Asked) -> None:
         """An answer or a failure has come."""
@@ -199,8 +204,11 @@ class FastRun:
         if asked.answer is None:
             self._stop(False)
             return
+        self._context.run(self._advance, asked, asked.answer)
+
+    def _advance(self, asked: Asked, answer: bytes) -> None:
         try:
-            self._absorb(asked.step, asked.objects, asked.step.decode(asked.answer))
+            self._absorb(asked.step, asked.objects, asked.step.decode(answer))
             self._release(asked.step)
         except _SURPRISES:
             self._stop(False)

@@ -1,6 +1,7 @@
 """The quick way through a plan, and what happens when it cannot be gone to its end."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from gateway.federation import (
     Policy,
     SubgraphRequest,
 )
+from gateway.federation.errors import SubgraphUnavailable
 from gateway.federation.request import Answered, Call
 from tests.gateway.federation.simulator import supergraph_sdl
 
@@ -159,6 +161,34 @@ async def test_a_client_that_goes_away_ends_what_is_under_way() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert people.cancelled == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_every_round_is_asked_in_the_context_of_its_own_request(fails: bool) -> None:
+    """Whoever brings the answers has another one: that of the request for which the connection was opened."""
+    request_id = contextvars.ContextVar("request_id", default="of nobody")
+    seen: list[tuple[str, str]] = []
+
+    class Tracing(Sending):
+        def begin(self, request: SubgraphRequest, answered: Answered) -> Call | None:
+            seen.append((request.service, request_id.get()))
+            self.requests.append(request)
+            told = (None, SubgraphUnavailable("closed the connection")) if fails else (self._next(), None)
+            asyncio.get_running_loop().call_soon(answered, *told, context=contextvars.Context())
+            return self
+
+        async def execute(self, request: SubgraphRequest) -> bytes:
+            seen.append((request.service, request_id.get()))
+            return await super().execute(request)
+
+    engine = engine_of(Tracing(USERS), Tracing(POSTS), Policies({}, default=Policy(retries=1)))
+    for name in ("first", "second"):
+        request_id.set(name)
+        assert "errors" not in await answer_of(engine)
+    once = 2 if fails else 1
+    assert seen == [
+        (service, name) for name in ("first", "second") for service in ("people", "posts") for _ in range(once)
+    ]
 
 
 async def test_equal_queries_of_one_identity_share_a_call_and_one_that_leaves_does_not_end_it() -> None:
