@@ -122,8 +122,12 @@ class Connection(asyncio.Protocol):
         self.send_for(future, head, body)
         return future
 
-    def send_for(self, waiter: Waiter, head: bytes, body: bytes) -> None:
-        """Writes a request whose answer `waiter` is told, from within the event loop."""
+    def send_for(self, waiter: Waiter, head: bytes, body: bytes, *, soon: bool = False) -> None:
+        """Writes a request whose answer `waiter` is told, from within the event loop.
+
+        `soon` writes it after what the loop is about to do. Requests that are written close together wake the server
+        once; each by itself wakes it every time, which costs more than writing.
+        """
         if self._transport is None:
             raise SubgraphUnavailable("is not connected")
         self._waiter = waiter
@@ -133,7 +137,14 @@ class Connection(asyncio.Protocol):
         self._encoded = self._delimited = self._complete = self._ended = False
         self.fresh = True
         self.reusable = False
-        self._transport.write(head + body)
+        if soon:
+            asyncio.get_running_loop().call_soon(self._write, head + body)
+        else:
+            self._transport.write(head + body)
+
+    def _write(self, request: bytes) -> None:
+        if self._transport is not None and not self.closed:
+            self._transport.write(request)
 
     def close(self) -> None:
         self.closed = True

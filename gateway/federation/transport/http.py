@@ -126,7 +126,8 @@ class HttpTransport:
             self._release(connection, reusable=True)
             return None
         call = _Sent(self._release, connection, request.kind == "query", answered)
-        connection.send_for(call, head, request.body)
+        alone = self._open - len(self._idle) == 1
+        connection.send_for(call, head, request.body, soon=not alone)
         return call
 
     def subscribe(self, request: SubgraphRequest) -> AsyncIterator[bytes]:

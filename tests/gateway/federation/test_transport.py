@@ -395,3 +395,28 @@ async def test_a_slow_consumer_is_dropped() -> None:
         with pytest.raises(SubgraphTimeout):
             await take_slowly(stream, 20)
         await transport.close()
+
+
+async def test_calls_at_the_same_moment_are_all_sent_and_a_cancelled_one_is_not() -> None:
+    """Of several calls under way, those after the first are written at the end of the loop's turn."""
+    heard: list[int] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        while True:
+            await read_request(reader)
+            heard.append(number)
+            writer.write(OK)
+
+    answers: list[bytes | None] = []
+    async with server(handler) as url:
+        transport = HttpTransport(url)
+        await asyncio.gather(*(transport.execute(request()) for _ in range(4)))
+        heard.clear()
+        calls = [transport.begin(request(), lambda answer, _: answers.append(answer)) for _ in range(4)]
+        assert None not in calls
+        assert calls[3] is not None
+        calls[3].cancel()
+        await asyncio.sleep(0.1)
+        assert answers == [ANSWER] * 3
+        assert len(heard) == 3
+        await transport.close()
