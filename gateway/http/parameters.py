@@ -1,7 +1,6 @@
 """The parameters of a GraphQL request, from a JSON body or from a URL (GraphQL over HTTP draft, "Request")."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -13,8 +12,7 @@ _NAMES: Final = ("query", "operationName", "variables", "extensions")
 _decode = msgspec.json.Decoder().decode
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(msgspec.Struct, frozen=True):
     query: str
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
