@@ -31,12 +31,12 @@ from gateway.federation.supergraph import LocalType, read_supergraph
 HEADER = 'schema @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) { query: Query %s }\n'
 
 
-def supergraph_sdl(graphs: str, body: str, roots: str = "") -> str:
+def supergraph_sdl(graphs: str, body: str, roots: str = "", header: str = HEADER) -> str:
     """A supergraph of the named subgraphs; ids are their names in capitals."""
     values = " ".join(
         f'{name.upper()} @join__graph(name: "{name}", url: "http://{name}.test/")' for name in graphs.split()
     )
-    return HEADER % roots + f"enum join__Graph {{ {values} }}\n" + body
+    return header % roots + f"enum join__Graph {{ {values} }}\n" + body
 
 
 @dataclass(slots=True)
@@ -53,16 +53,27 @@ class Simulation:
     """All subgraphs over one `store`: `{"Query": {...}, "Mutation": {...}, "objects": [...]}`.
 
     Objects are mappings with `__typename`; a field may be a function of its arguments, or an exception to raise.
+    `subgraphs` are SDLs, by id, of subgraphs that declare something else than the supergraph makes one expect.
     """
 
-    def __init__(self, sdl: str, store: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        sdl: str,
+        store: Mapping[str, Any],
+        labels: frozenset[str] = frozenset(),
+        subgraphs: Mapping[str, str] | None = None,
+    ) -> None:
         self.sdl = sdl
         self.store = store
-        self.supergraph = read_supergraph(sdl)
+        self.supergraph = read_supergraph(sdl, labels)
         self.requests: list[SubgraphRequest] = []
         self.down: set[str] = set()
+        # Subgraphs that answer only when they are released.
+        self.held: dict[str, asyncio.Event] = {}
+        self.given_up: list[str] = []
         self._schemas = {
-            graph: build_schema(self._subgraph_sdl(graph), assume_valid=True) for graph in self.supergraph.graphs
+            graph: build_schema((subgraphs or {}).get(graph) or self._subgraph_sdl(graph), assume_valid=True)
+            for graph in self.supergraph.graphs
         }
 
     def engine(self, settings: EngineSettings | None = None, policies: Policies | None = None) -> Engine:
@@ -77,8 +88,15 @@ class Simulation:
         async def call(request: SubgraphRequest) -> dict[str, Any]:
             self.requests.append(request)
             await asyncio.sleep(0)
-            if self.supergraph.graphs[graph].name in self.down:
+            service = self.supergraph.graphs[graph].name
+            if service in self.down:
                 raise ConnectionError("down")
+            if service in self.held:
+                try:
+                    await self.held[service].wait()
+                except asyncio.CancelledError:
+                    self.given_up.append(service)
+                    raise
             schema = self._schemas[graph]
             document = parse(request.query)
             errors = validate(schema, document)

@@ -5,12 +5,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from gateway.federation import GraphQLRequest
-from tests.gateway.federation.features import FEATURES, Feature
+from gateway.federation import EngineSettings, GraphQLRequest, RequestRefused
+from tests.gateway.federation.feature import Feature, Refusal
+from tests.gateway.federation.features import FEATURES, REFUSALS
 
 PLANS = Path(__file__).parent / "plans"
 
@@ -18,21 +20,44 @@ PLANS = Path(__file__).parent / "plans"
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 async def test_plan_and_answer(feature: Feature) -> None:
     simulation = feature.simulation()
-    engine = simulation.engine()
+    engine = feature.engine(simulation)
 
     plan = engine.plan(feature.query, variables=feature.variables)
     body = await engine.execute(GraphQLRequest(query=feature.query, variables=feature.variables))
 
     path = PLANS / f"{feature.name}.txt"
+    text = f"# {feature.shows}\n{feature.query}\n\n{plan}\n"
     if os.environ.get("UPDATE_PLANS"):
         PLANS.mkdir(exist_ok=True)
-        path.write_text(f"{plan}\n")
-    assert f"{plan}\n" == path.read_text()
+        path.write_text(text)
+    assert text == path.read_text()
     assert (plan.fetches, plan.rounds) == (feature.fetches, feature.rounds)
-    assert len(simulation.requests) == feature.fetches
     expected = simulation.monolith(engine.api_schema, feature.query, feature.variables).formatted
-    # As text: the order of the fields is part of the answer.
-    assert body == msgspec.json.encode(expected)
+    if "errors" not in expected:
+        assert len(simulation.requests) == feature.fetches
+        # As text: the order of the fields is part of the answer.
+        assert body == msgspec.json.encode(expected)
+    else:
+        answer = msgspec.json.decode(body)
+        assert msgspec.json.encode(answer["data"]) == msgspec.json.encode(expected["data"])
+        assert _paths(answer) == ([] if feature.silent else _paths(expected))
+
+
+def _paths(answer: Any) -> list[Any]:
+    return sorted((error["path"] for error in answer.get("errors", ())), key=str)
+
+
+def test_every_plan_file_belongs_to_a_feature() -> None:
+    names = [feature.name for feature in FEATURES]
+    assert sorted(names) == sorted(path.stem for path in PLANS.iterdir())
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.shows)
+def test_what_clients_may_not_ask_is_refused_before_anyone_is_asked(refusal: Refusal) -> None:
+    simulation = refusal.feature.simulation()
+    with pytest.raises(RequestRefused, match=refusal.said):
+        simulation.engine().plan(refusal.query)
+    assert simulation.requests == []
 
 
 def test_equal_operations_have_equal_plans() -> None:
@@ -51,8 +76,6 @@ async def test_equal_representations_are_sent_once() -> None:
 
 def test_a_progressive_override_follows_its_label() -> None:
     """`percent(10)` is off unless the operator of the engine turns it on."""
-    from gateway.federation import EngineSettings
-
     feature = next(feature for feature in FEATURES if feature.name == "override")
     engine = feature.simulation().engine(EngineSettings(override_labels=frozenset({"percent(10)"})))
     assert engine.plan("{ user { name } }").fetches == 2

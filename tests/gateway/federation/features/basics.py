@@ -1,8 +1,6 @@
-"""One small supergraph for each feature of Federation, with data and an operation that needs it."""
+"""The fundamentals: joining by key, asking only what is needed, merging at the root."""
 
-from tests.gateway.federation.feature import QUERY_AB, Feature
-from tests.gateway.federation.feature import make_store as _store
-from tests.gateway.federation.features_found import LATER
+from tests.gateway.federation.feature import QUERY_AB, Feature, make_store
 
 _ana = {"__typename": "User", "id": "1", "name": "Ana", "email": "ana@a", "score": 7, "level": "L7"}
 _bia = {"__typename": "User", "id": "2", "name": "Bia", "email": "bia@a", "score": 9, "level": "L9"}
@@ -11,9 +9,10 @@ _team = {"__typename": "Team", "org": _org, "slug": "t", "title": "Time", "size"
 _cat = {"__typename": "Cat", "id": "c", "name": "Mia", "lives": 9, "vet": "Dr. A", "tag": "T-c"}
 _dog = {"__typename": "Dog", "id": "d", "name": "Rex", "vet": "Dr. B", "tag": "T-d"}
 
-FEATURES = [
+BASICS = [
     Feature(
         "entity_join",
+        "Objects of one subgraph get fields of another by their key; equal ones are asked for once.",
         "a b",
         f"""
         {QUERY_AB} {{ users: [User] @join__field(graph: A) }}
@@ -21,13 +20,14 @@ FEATURES = [
           id: ID! name: String @join__field(graph: A) email: String @join__field(graph: B)
         }}
         """,
-        _store({"users": [_ana, _bia, _ana, None]}, _ana, _bia),
+        make_store({"users": [_ana, _bia, _ana, None]}, _ana, _bia),
         "{ users { email name } }",
         2,
         2,
     ),
     Feature(
         "nested_key",
+        "A key may have an object in it, and the client's own selection of that object stays apart from it.",
         "a b",
         f"""
         {QUERY_AB} {{ team: Team @join__field(graph: A) }}
@@ -36,57 +36,14 @@ FEATURES = [
           org: Org slug: String title: String @join__field(graph: A) size: Int @join__field(graph: B)
         }}
         """,
-        _store({"team": _team}, _team),
+        make_store({"team": _team}, _team),
         "{ team { size title org { region } } }",
         2,
         2,
     ),
     Feature(
-        "requires",
-        "a b",
-        f"""
-        {QUERY_AB} {{ user: User @join__field(graph: B) }}
-        type User @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") {{
-          id: ID! score: Int @join__field(graph: A) @join__field(graph: B, external: true)
-          level: String @join__field(graph: B, requires: "score") email: String @join__field(graph: B)
-        }}
-        """,
-        _store({"user": _ana}, _ana),
-        "{ user { level email } }",
-        3,
-        3,
-    ),
-    Feature(
-        "provides",
-        "a b",
-        f"""
-        {QUERY_AB} {{ user: User @join__field(graph: A, provides: "name") plain: User @join__field(graph: A) }}
-        type User @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") {{
-          id: ID! name: String @join__field(graph: A, external: true) @join__field(graph: B)
-        }}
-        """,
-        _store({"user": _ana, "plain": _bia}, _ana, _bia),
-        "{ user { name } plain { name } }",
-        2,
-        2,
-    ),
-    Feature(
-        "override",
-        "a b",
-        f"""
-        {QUERY_AB} {{ user: User @join__field(graph: A) }}
-        type User @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") {{
-          id: ID! email: String @join__field(graph: B, override: "a")
-          name: String @join__field(graph: A) @join__field(graph: B, override: "a", overrideLabel: "percent(10)")
-        }}
-        """,
-        _store({"user": _ana}, _ana),
-        "{ user { email name } }",
-        2,
-        2,
-    ),
-    Feature(
         "shared_root",
+        "An object without a key that two subgraphs answer at the root is put together from both, at once.",
         "a b",
         f"""
         {QUERY_AB} {{ settings: Settings }}
@@ -94,13 +51,14 @@ FEATURES = [
           title: String theme: String @join__field(graph: A) locale: String @join__field(graph: B)
         }}
         """,
-        _store({"settings": {"__typename": "Settings", "title": "T", "theme": "dark", "locale": "pt-BR"}}),
+        make_store({"settings": {"__typename": "Settings", "title": "T", "theme": "dark", "locale": "pt-BR"}}),
         "{ settings { title theme locale } }",
         2,
         1,
     ),
     Feature(
         "interface_of_entities",
+        "A field of an interface that another subgraph has is fetched for each of its types, in one request.",
         "a b",
         f"""
         {QUERY_AB} {{ pets: [Pet] @join__field(graph: A) }}
@@ -119,13 +77,14 @@ FEATURES = [
           id: ID! name: String @join__field(graph: A) vet: String @join__field(graph: B)
         }}
         """,
-        _store({"pets": [_cat, _dog, None]}, _cat, _dog),
+        make_store({"pets": [_cat, _dog, None]}, _cat, _dog),
         "{ pets { __typename vet ... on Cat { lives } name } }",
         2,
         2,
     ),
     Feature(
         "interface_object",
+        "A field added to an interface as a whole is fetched by the interface's key, whatever the objects are.",
         "a b",
         f"""
         {QUERY_AB} {{ pets: [Pet] @join__field(graph: A) tagged: [Pet] @join__field(graph: B) }}
@@ -139,13 +98,14 @@ FEATURES = [
           id: ID! name: String tag: String @join__field
         }}
         """,
-        _store({"pets": [_cat, _dog], "tagged": [_dog, _cat]}, _cat, _dog),
+        make_store({"pets": [_cat, _dog], "tagged": [_dog, _cat]}, _cat, _dog),
         "{ pets { name tag ... on Cat { lives } } tagged { tag } }",
         3,
         2,
     ),
     Feature(
         "mutations_in_series",
+        "Mutations run one after the other, in the order of mention, whoever has them.",
         "a b",
         f"""
         {QUERY_AB} {{ none: Int @join__field(graph: A) }}
@@ -153,7 +113,7 @@ FEATURES = [
           first: Int @join__field(graph: A) second: Int @join__field(graph: B) third: Int @join__field(graph: A)
         }}
         """,
-        _store({"none": 1}, Mutation={"first": 1, "second": 2, "third": 3}),
+        make_store({"none": 1}, Mutation={"first": 1, "second": 2, "third": 3}),
         "mutation { first second third }",
         3,
         3,
@@ -161,6 +121,7 @@ FEATURES = [
     ),
     Feature(
         "conditions_and_variables",
+        "What a condition leaves out is not fetched; variables go where their arguments go.",
         "a b",
         f"""
         {QUERY_AB} {{ user(id: ID!): User @join__field(graph: A) }}
@@ -168,11 +129,10 @@ FEATURES = [
           id: ID! name: String @join__field(graph: A) email: String @join__field(graph: B)
         }}
         """,
-        _store({"user": lambda id: _ana if id == "1" else None}, _ana),  # noqa: A006
+        make_store({"user": lambda id: _ana if id == "1" else None}, _ana),  # noqa: A006
         'query ($id: ID! = "1", $more: Boolean!) { user(id: $id) { name email @include(if: $more) } }',
         1,
         1,
         variables={"more": False},
     ),
-    *LATER,
 ]

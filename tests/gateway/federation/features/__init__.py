@@ -1,0 +1,27 @@
+"""One small supergraph for each feature of Federation, with data and an operation that needs it."""
+
+from tests.gateway.federation.feature import Feature
+from tests.gateway.federation.features.abstract import ABSTRACT
+from tests.gateway.federation.features.basics import BASICS
+from tests.gateway.federation.features.federation_one import FEDERATION_ONE
+from tests.gateway.federation.features.found import FOUND
+from tests.gateway.federation.features.interface_objects import INTERFACE_OBJECTS
+from tests.gateway.federation.features.keys import KEYS
+from tests.gateway.federation.features.ownership import OWNERSHIP
+from tests.gateway.federation.features.requires import REQUIRES
+from tests.gateway.federation.features.roots import ROOTS
+from tests.gateway.federation.features.schema import REFUSALS, SCHEMA
+
+FEATURES: list[Feature] = [
+    *BASICS,
+    *KEYS,
+    *REQUIRES,
+    *OWNERSHIP,
+    *ABSTRACT,
+    *INTERFACE_OBJECTS,
+    *ROOTS,
+    *SCHEMA,
+    *FEDERATION_ONE,
+    *FOUND,
+]
+__all__ = ["FEATURES", "REFUSALS"]
