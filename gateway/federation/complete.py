@@ -85,6 +85,10 @@ class Completion:
                     return _NULLED
                 # A type that the public schema does not show does not exist for clients.
                 return None
+        for phase, later in shape.later.items():
+            # A type may come with the later part itself.
+            if later.fields_of(value.get(TYPENAME)) or (later.by_type and TYPENAME not in value):
+                self.fields.append(LaterFields(_path(cell), phase, later, value))
         out: dict[str, Any] = {}
         for shown in shape.fields_of(typename):
             if shown.name == TYPENAME:
@@ -105,10 +109,6 @@ class Completion:
             if done is _PROPAGATE:
                 return _NULLED
             out[shown.key] = None if done is _NULLED else done
-        for phase, later in shape.later.items():
-            # A type may come with the later part itself.
-            if later.fields_of(value.get(TYPENAME)) or (later.by_type and TYPENAME not in value):
-                self.fields.append(LaterFields(_path(cell), phase, later, value))
         return out
 
     def _value(self, shown: FieldShape, depth: int, value: Any, cell: _Cell) -> Any:

@@ -7,6 +7,7 @@ when all its fields are there, and never before the fragment around it. (Draft, 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.federation.complete import Completion, LaterFields, LaterItems
 from gateway.federation.executor import Execution
@@ -33,6 +34,10 @@ class _Fragment:
     over: bool = False
     failed: bool = False
 
+    @property
+    def is_complete(self) -> bool:
+        return self.pending is not None and all(group.data is not None for group in self.groups)
+
 
 @dataclass(slots=True, eq=False)
 class _Group:
@@ -41,7 +46,8 @@ class _Group:
     later: LaterFields
     scope: Scope
     fragments: list[_Fragment]
-    increment: Increment | None = None
+    data: dict[str, Any] | None = None
+    errors: Errors = field(default_factory=list)
     lists: "list[_Stream]" = field(default_factory=list)
     sent: bool = False
 
@@ -55,7 +61,6 @@ class _Stream:
     phase: int
     scope: Scope
     pending: Pending | None = None
-    over: bool = False
 
 
 class IncrementalRun:
@@ -100,6 +105,8 @@ class IncrementalRun:
 
     async def _until(self, ready: Callable[[], bool]) -> None:
         while not ready():
+            if all(scope.is_idle for scope in self._scopes):
+                raise AssertionError("what is announced is fetched by nobody")
             self._news.clear()
             await self._news.wait()
 
@@ -118,13 +125,15 @@ class IncrementalRun:
         return part
 
     def _has_news(self) -> bool:
-        return any(self._is_ready(group) for group in self._groups) or any(
-            stream.pending is not None and stream.scope.has_fetched(stream.phase) for stream in self._streams
+        return (
+            any(self._is_ready(group) for group in self._groups)
+            or any(fragment.is_complete for fragment in self._fragments.values())
+            or any(stream.scope.has_fetched(stream.phase) for stream in self._streams)
         )
 
     def _is_ready(self, group: _Group) -> bool:
-        announced = any(fragment.pending is not None and not fragment.over for fragment in group.fragments)
-        return group.increment is None and announced and group.scope.has_fetched(group.later.phase)
+        announced = any(fragment.pending is not None for fragment in group.fragments)
+        return group.data is None and announced and group.scope.has_fetched(group.later.phase)
 
     def _next(self) -> Part:
         part = Part()
@@ -132,10 +141,10 @@ class IncrementalRun:
             streams: list[_Stream] = []
             for group in [group for group in self._groups if self._is_ready(group)]:
                 self._complete(group, part)
-            for fragment in list(self._fragments.values()):
+            for fragment in [fragment for fragment in self._fragments.values() if fragment.is_complete]:
                 streams += self._deliver(fragment, part)
             for stream in list(self._streams):
-                if stream.pending is not None and stream.scope.has_fetched(stream.phase):
+                if stream.scope.has_fetched(stream.phase):
                     streams += self._continue(stream, part)
             self._announce(part, streams)
         self._finish(part)
@@ -149,8 +158,7 @@ class IncrementalRun:
         if report.degraded:
             part.extensions["degraded"] = report.degraded[:]
             report.degraded.clear()
-        pending = [each.pending for each in self._fragments.values()] + [each.pending for each in self._streams]
-        part.more = any(each is not None for each in pending)
+        part.more = bool(self._streams) or any(each.pending is not None for each in self._fragments.values())
 
     # -- fragments --------------------------------------------------------------------------------------------
 
@@ -160,22 +168,16 @@ class IncrementalRun:
         completion = Completion(group.scope.execution.report)
         data = completion.complete_object(later.shape, materialise(later.value), later.path)
         errors = self._errors(lambda path: place_in(path, later.path, later.shape, data))
-        deepest = max(
-            (fragment for fragment in group.fragments if fragment.pending is not None and not fragment.over),
-            key=lambda fragment: len(fragment.path),
-        )
-        assert deepest.pending is not None  # noqa: S101 - for the type checker
         if data is None:
             self._groups.remove(group)
             for fragment in group.fragments:
                 self._fail(fragment, errors, part)
             return
-        below = later.path[len(deepest.path) :]
-        group.increment = Increment(deepest.pending, below, data=data, errors=errors)
+        group.data, group.errors = data, errors
         group.lists = self._find(completion, group.scope, data, later.path, later.phase)
 
     def _fail(self, fragment: _Fragment, errors: Errors, part: Part) -> None:
-        if not fragment.over and fragment.pending is not None:
+        if fragment.pending is not None:
             part.completed.append(Completed(fragment.pending, errors))
         self._forget(fragment)
         fragment.failed = True
@@ -188,19 +190,24 @@ class IncrementalRun:
                 self._groups.remove(group)
 
     def _deliver(self, fragment: _Fragment, part: Part) -> list[_Stream]:
-        """Sends what a fragment consists of when all of it is there. Gives the lists that are now begun."""
-        waiting = any(group.increment is None for group in fragment.groups)
-        if fragment.over or fragment.pending is None or waiting:
-            return []
+        """Sends what a complete fragment consists of. Gives the lists that are now begun."""
         streams: list[_Stream] = []
         for group in fragment.groups:
-            if not group.sent and group.increment is not None:
+            if not group.sent:
                 group.sent = True
-                part.increments.append(group.increment)
+                part.increments.append(self._increment(group))
                 streams += group.lists
-        part.completed.append(Completed(fragment.pending))
+        part.completed.append(Completed(_given(fragment.pending)))
         self._forget(fragment)
         return streams
+
+    def _increment(self, group: _Group) -> Increment:
+        """Told of the innermost of its fragments. (Draft, "GetIncrementalEntry".)"""
+        of = max(
+            (fragment.pending for fragment in group.fragments if fragment.pending is not None),
+            key=lambda pending: len(pending.path),
+        )
+        return Increment(of, group.later.path[len(of.path) :], data=group.data, errors=group.errors)
 
     def _announce(self, part: Part, streams: Iterable[_Stream]) -> None:
         """What may follow now: lists that were begun, and fragments within which nothing is deferred any more."""
@@ -240,9 +247,7 @@ class IncrementalRun:
 
     def _continue(self, stream: _Stream, part: Part) -> list[_Stream]:
         """Sends the later items of a list."""
-        assert stream.pending is not None  # noqa: S101 - for the type checker
-        pending, shown, first = stream.pending, stream.found.field, stream.tail.first
-        stream.pending = None
+        pending, shown, first = _given(stream.pending), stream.found.field, stream.tail.first
         self._streams.remove(stream)
         completion = Completion(stream.scope.execution.report)
         values = [materialise(value) for value in stream.tail.items]
@@ -304,6 +309,12 @@ class IncrementalRun:
 
     def _errors(self, belongs: Callable[[Path], bool]) -> Errors:
         return self._root.execution.report.take(belongs)
+
+
+def _given(pending: Pending | None) -> Pending:
+    if pending is None:
+        raise AssertionError("nothing is delivered that was not announced")
+    return pending
 
 
 def _path_of(use: DeferUse, path: Path) -> Path:

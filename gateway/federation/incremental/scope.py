@@ -40,6 +40,10 @@ class Scope:
         self._task = asyncio.ensure_future(self.execution.run())
         self._task.add_done_callback(lambda _: self._changed())
 
+    @property
+    def is_idle(self) -> bool:
+        return self._task is None or self._task.done()
+
     def has_fetched(self, phase: int) -> bool:
         """Whether nothing more is fetched for a part of the answer. Raises what has ended the execution."""
         if self._task is not None and self._task.done():

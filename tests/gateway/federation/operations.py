@@ -6,8 +6,10 @@ from graphql import (
     GraphQLField,
     GraphQLSchema,
     get_named_type,
+    get_nullable_type,
     is_abstract_type,
     is_composite_type,
+    is_list_type,
 )
 from hypothesis import strategies as st
 
@@ -19,8 +21,13 @@ class Generated:
 
 
 @st.composite
-def operations(draw: st.DrawFn, schema: GraphQLSchema, literals: dict[str, list[str]]) -> Generated:
-    """`literals` gives texts to choose from for arguments, by `Type.field(argument)`."""
+def operations(
+    draw: st.DrawFn, schema: GraphQLSchema, literals: dict[str, list[str]], incremental: bool = False
+) -> Generated:
+    """`literals` gives texts to choose from for arguments, by `Type.field(argument)`.
+
+    With `incremental`, fragments are deferred and lists streamed here and there.
+    """
     fragments: list[str] = []
     used: set[str] = set()
     budget = [draw(st.integers(5, 40))]
@@ -35,6 +42,18 @@ def operations(draw: st.DrawFn, schema: GraphQLSchema, literals: dict[str, list[
                 [f" @include(if: ${name})", f" @skip(if: ${name})", " @include(if: true)", " @skip(if: true)"]
             )
         )
+
+    def deferred() -> str:
+        if not incremental or draw(st.booleans()):
+            return ""
+        name = draw(st.sampled_from(["yes", "no", "", ""]))
+        used.update({name} if name else ())
+        return f" @defer(if: ${name})" if name else " @defer"
+
+    def streamed(definition: GraphQLField) -> str:
+        if not incremental or not is_list_type(get_nullable_type(definition.type)) or draw(st.integers(0, 3)):
+            return ""
+        return " @stream(initialCount: 1)"
 
     def arguments(type_name: str, name: str, definition: GraphQLField) -> str:
         chosen = []
@@ -60,7 +79,7 @@ def operations(draw: st.DrawFn, schema: GraphQLSchema, literals: dict[str, list[
                 text = name + arguments(type_name, name, fields[name])
                 if draw(st.integers(0, 5)) == 0:
                     text = f"{draw(st.sampled_from(['a', 'b', 'id', 'name', 'title']))}: {text}"
-                text += directives()
+                text += directives() + streamed(fields[name])
                 if is_composite_type(named):
                     if depth <= 0:
                         continue
@@ -80,9 +99,9 @@ def operations(draw: st.DrawFn, schema: GraphQLSchema, literals: dict[str, list[
                 if draw(st.integers(0, 3)) == 0:
                     name = f"F{len(fragments)}"
                     fragments.append(f"fragment {name} on {condition} {{ {inner} }}")
-                    parts.append(f"...{name}{directives()}")
+                    parts.append(f"...{name}{directives()}{deferred()}")
                 else:
-                    parts.append(f"... on {condition}{directives()} {{ {inner} }}")
+                    parts.append(f"... on {condition}{directives()}{deferred()} {{ {inner} }}")
             elif type_name != "Query":
                 parts.append(draw(st.sampled_from(["__typename", "kind: __typename"])))
         return " ".join(parts) or "__typename"
