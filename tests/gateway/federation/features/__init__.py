@@ -7,8 +7,10 @@ from tests.gateway.federation.features.federation_one import FEDERATION_ONE
 from tests.gateway.federation.features.found import FOUND
 from tests.gateway.federation.features.interface_objects import INTERFACE_OBJECTS
 from tests.gateway.federation.features.keys import KEYS
-from tests.gateway.federation.features.ownership import OWNERSHIP
+from tests.gateway.federation.features.override import OVERRIDE
+from tests.gateway.federation.features.provides import PROVIDES
 from tests.gateway.federation.features.requires import REQUIRES
+from tests.gateway.federation.features.requires_nested import REQUIRES_NESTED
 from tests.gateway.federation.features.roots import ROOTS
 from tests.gateway.federation.features.schema import REFUSALS, SCHEMA
 
@@ -16,7 +18,9 @@ FEATURES: list[Feature] = [
     *BASICS,
     *KEYS,
     *REQUIRES,
-    *OWNERSHIP,
+    *REQUIRES_NESTED,
+    *PROVIDES,
+    *OVERRIDE,
     *ABSTRACT,
     *INTERFACE_OBJECTS,
     *ROOTS,
