@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import structlog
@@ -13,20 +13,22 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.auth import AuthenticationRefused, BuyerTokens, JwksKeys, KeysUnavailable, ServiceTokens
+from gateway.auth import AuthenticationRefused, Buyer, BuyerTokens, JwksKeys, KeysUnavailable, ServiceTokens
 from gateway.collector import settle_collector
 from gateway.experience.aws import AwsClients
 from gateway.experience.clients.services import connect_services
 from gateway.experience.context import Adapters
-from gateway.experience.default_suggestions import DefaultSuggestions
+from gateway.experience.default_suggestions import DefaultItem, describe_defaults, read_defaults
 from gateway.experience.payment_requests import PaymentRequests
 from gateway.experience.request_queue import RequestQueue
+from gateway.experience.resolvers.suggestions import DEFAULT_FIRST
 from gateway.experience.subgraph import ExperienceSubgraph
-from gateway.federation import Engine, EngineSettings, HttpTransport, InProcessTransport, Transport
+from gateway.federation import Engine, EngineSettings, FallbackContext, HttpTransport, InProcessTransport, Transport
 from gateway.http import Authenticate, Caller, DoorLimits, GraphiQLPage, GraphQLDoor, NotAuthenticated
 from gateway.http.page import ASSETS
 from gateway.outgoing import OutgoingHeaders, experience_call
-from gateway.policies import POLICIES
+from gateway.parameter_store import ParameterStore
+from gateway.policies import declare_policies
 from gateway.settings import SERVICES, Settings
 from gateway.telemetry import Metrics, configure_logging, read_trace, traced
 
@@ -87,11 +89,12 @@ async def _open_door(
     aws = AwsClients(settings.aws_region, settings.aws_endpoint_url)
     stack.callback(aws.close)
     urls = {service: settings.service_url(service) for service in SERVICES}
+    defaults = ParameterStore(aws, settings.suggestions_default_parameter, read_defaults, show_defaults)
     adapters = Adapters(
         services=connect_services(urls, http),
         queue=RequestQueue(aws, settings.reservation_requests_table, settings.reservation_requests_queue_url),
         payments=PaymentRequests(aws, settings.reservation_requests_table),
-        defaults=DefaultSuggestions(aws, settings.suggestions_default_parameter),
+        defaults=defaults,
         metrics=Metrics(),
     )
     transports: dict[str, Transport] = {
@@ -104,13 +107,20 @@ async def _open_door(
     engine = Engine(
         supergraph_sdl,
         transports=transports,
-        policies=POLICIES,
+        policies=declare_policies(defaults),
         settings=EngineSettings(expose_plan=False, request_timeout=settings.request_timeout),
     )
     issuer_keys = JwksKeys(settings.access_token_jwks_url, http)
     tokens = BuyerTokens(issuer_keys, settings.access_token_issuer, settings.access_token_audience)
     limits = DoorLimits(body_bytes=settings.max_body_bytes, request_seconds=settings.request_timeout)
     return GraphQLDoor(engine, _authenticate_with(tokens), limits=limits, page=page)
+
+
+def show_defaults(items: tuple[DefaultItem, ...], context: FallbackContext) -> list[dict[str, Any]]:
+    """The default suggestions as the field `suggestions` has them."""
+    buyer = context.identity if isinstance(context.identity, Buyer) else None
+    customer_id = None if buyer is None else buyer.customer_id
+    return describe_defaults(items, customer_id, context.arguments.get("first", DEFAULT_FIRST))
 
 
 def _authenticate_with(tokens: BuyerTokens) -> Authenticate:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from gateway.experience.clients.services import Services
-    from gateway.experience.default_suggestions import DefaultSuggestions
+    from gateway.experience.default_suggestions import DefaultItem
     from gateway.experience.loaders import Loaders
     from gateway.experience.payment_requests import PaymentRequests
     from gateway.experience.request_queue import RequestQueue
@@ -20,6 +20,14 @@ HeadersFor = Callable[[str, float], Mapping[str, str]]
 
 class Counter(Protocol):
     def count(self, name: str, value: int = 1, **dimensions: str) -> None: ...
+
+
+class DefaultSuggestions(Protocol):
+    """`stored` raises LookupError when there are none; `source` names where they are from."""
+
+    source: str
+
+    async def stored(self) -> tuple[DefaultItem, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)

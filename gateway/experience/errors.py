@@ -4,8 +4,7 @@ ExperienceFault
 ├── SourceUnavailable      a service did not answer in time, or answered with a fault
 ├── SourceRefused          a service answered with a GraphQL error of the caller's making
 ├── StoreUnavailable       DynamoDB did not take or give an item
-├── QueueUnavailable       SQS did not take a message
-└── DefaultsUnavailable    the parameter with the default suggestions cannot be read
+└── QueueUnavailable       SQS did not take a message
 """
 
 
@@ -34,8 +33,4 @@ class StoreUnavailable(ExperienceFault):
 
 
 class QueueUnavailable(ExperienceFault):
-    pass
-
-
-class DefaultsUnavailable(ExperienceFault):
     pass

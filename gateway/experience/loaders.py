@@ -13,6 +13,8 @@ from gateway.experience.context import Context
 from gateway.experience.errors import SourceRefused
 from gateway.experience.owners import OWNERS
 
+# What a suggestion is composed from is gone without when it takes longer.
+SOURCE_SECONDS: Final = 1.5
 _PER_CALL: Final = 20
 
 _EXISTING: Final = "query Existing($representations: [_Any!]!) { _entities(representations: $representations) { %s } }"
@@ -78,7 +80,9 @@ async def _load_settings(context: Context, ids: Sequence[str]) -> list[Any]:
     """For each reservation (global id) of this customer its session, event and venue; None for any other."""
     representations = [{"__typename": "Reservation", "id": one} for one in ids]
     try:
-        answer = await context.adapters.services.ticketing.ask(context, _SETTING, {"representations": representations})
+        answer = await context.adapters.services.ticketing.ask(
+            context, _SETTING, {"representations": representations}, within=SOURCE_SECONDS
+        )
     except SourceRefused:
         return [None for _ in ids]
     entities: list[Any] = answer["_entities"]

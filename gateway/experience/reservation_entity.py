@@ -7,7 +7,7 @@ import strawberry
 from gateway.experience.context import Context
 from gateway.experience.ids import decode
 from gateway.experience.resolvers.reservation_payment import latest_payment
-from gateway.experience.resolvers.suggestions import suggest_for_customer, suggest_for_reservation
+from gateway.experience.resolvers.suggestions import DEFAULT_FIRST, suggest_for_customer, suggest_for_reservation
 from gateway.experience.types import Node, Payment, Suggestion
 
 
@@ -37,7 +37,7 @@ class Reservation(Node):
         return cls(id=id)
 
     @strawberry.field(description="What goes well with it. What could not be asked is told in extensions.degraded.")
-    async def suggestions(self, info: strawberry.Info[Context, None], first: int = 3) -> list[Suggestion]:
+    async def suggestions(self, info: strawberry.Info[Context, None], first: int = DEFAULT_FIRST) -> list[Suggestion]:
         return await suggest_for_reservation(info.context, info.path.as_list(), str(self.id), first)
 
     @strawberry.field(description="The payment that settles it, or the last that was tried.")
@@ -58,5 +58,5 @@ class Customer(Node):
     @strawberry.field(
         description="What this customer may want. What could not be asked is told in extensions.degraded."
     )
-    async def suggestions(self, info: strawberry.Info[Context, None], first: int = 3) -> list[Suggestion]:
+    async def suggestions(self, info: strawberry.Info[Context, None], first: int = DEFAULT_FIRST) -> list[Suggestion]:
         return await suggest_for_customer(info.context, info.path.as_list(), first)

@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.federation.compiler import Program, Step
 from gateway.federation.errors import SubgraphFailure, SubgraphMalformed
-from gateway.federation.fallbacks import NEVER_HIDDEN, FallbackContext
+from gateway.federation.fallbacks import NEVER_HIDDEN, FallbackContext, name_as_asked, read_arguments
 from gateway.federation.fast.run import Asked
 from gateway.federation.join import copy_tree, find_objects, merge_object, represent
 from gateway.federation.planner.plan import EntityPart, Fetch, Selected, asked_of
@@ -41,6 +41,16 @@ class _Batch:
     part: EntityPart
     representations: list[bytes]
     found: list[list[tuple[dict[str, Any], int, int]]]
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    """Where fields of a fetch belong: an object, the plan's path to it, and how it was asked for (None at the root)."""
+
+    found: dict[str, Any]
+    path: tuple[str, ...]
+    alias: str | None = None
+    representation: bytes | None = None
 
 
 class Execution:
@@ -279,44 +289,42 @@ class Execution:
             for target in find_objects(self.data, step.fetch.at):
                 for selected in step.fetch.fields:
                     path = client_path(shape, [*step.fetch.at, selected.internal])
-                    if not await self._fall_back(step.fetch, selected, target, None, failure.code, path):
+                    at = _Place(target, step.fetch.at)
+                    if not await self._fall_back(step.fetch, selected, at, failure.code, path):
                         self.report.add(message, path, dict(extensions))
                     blamed = True
         for batch in batches:
             for index, representation in enumerate(batch.representations):
                 for place, source, number in self._places(batch, index):
+                    at = _Place(source, batch.part.targets[number].path, batch.part.alias, representation)
                     for selected in batch.part.targets[number].fields:
-                        if not _applies(selected, source, locate(shape, batch.part.targets[number].path)):
+                        if not _applies(selected, source, locate(shape, at.path)):
                             continue
                         path = client_path(shape, [*place, selected.internal])
-                        if not await self._fall_back(step.fetch, selected, source, representation, failure.code, path):
+                        if not await self._fall_back(step.fetch, selected, at, failure.code, path):
                             self.report.add(message, path, dict(extensions))
                         blamed = True
         if not blamed and (not batches or any(batch.representations for batch in batches)):
             self.report.add(message, None, extensions)
 
-    async def _fall_back(
-        self,
-        fetch: Fetch,
-        selected: Selected,
-        target: dict[str, Any],
-        representation: bytes | None,
-        code: str,
-        path: Path,
-    ) -> bool:
-        if code in NEVER_HIDDEN or self.program.kind == "mutation":
+    async def _fall_back(self, fetch: Fetch, selected: Selected, at: _Place, code: str, path: Path) -> bool:
+        if code in NEVER_HIDDEN or fetch.kind == "mutation":
             return False
-        coordinate = f"{selected.type}.{selected.name}"
-        fallback = self._runtime.policies.fallback(fetch.service, coordinate)
+        coordinate, policies = f"{selected.type}.{selected.name}", self._runtime.policies
+        fallback = policies.fallback(fetch.service, coordinate)
         if fallback is None:
             return False
+        asked = asked_of(fetch, at.alias, selected, self._variables)
+        arguments = read_arguments(fetch, at.alias, selected, self._variables)
+        context = FallbackContext(coordinate, self._request.identity, at.representation, code, asked, arguments)
         try:
-            asked = asked_of(fetch, selected, self._variables)
-            context = FallbackContext(coordinate, self._request.identity, representation, code, asked)
             value = await fallback.value(context)
         except LookupError:
             return False
-        merge_object(target, {selected.internal: value})
+        if not policies.keeps(fetch.service, coordinate):
+            shape = locate(self.program.whole, at.path)
+            value = name_as_asked(value, shape.find(selected.internal) if shape is not None else None)
+        merge_object(at.found, {selected.internal: value})
         self.report.degrade(path, fallback.source, code)
         return True
 
@@ -332,57 +340,44 @@ class Execution:
             if len(path) >= 1 and not batches and not step.fetch.at:
                 for selected in step.fetch.fields:
                     if selected.internal == path[0]:
-                        await self._replace(step, selected, self.data, None, code, [path[0]])
+                        await self._replace(step, selected, _Place(self.data, ()), code, [path[0]])
             batch = next((batch for batch in batches if path and batch.part.alias == path[0]), None)
             if batch is None or len(path) < 3 or not isinstance(path[1], int) or path[1] >= len(batch.found):
                 continue
             for place, source, number in self._places(batch, path[1]):
-                for selected in batch.part.targets[number].fields:
+                target, representation = batch.part.targets[number], batch.representations[path[1]]
+                at = _Place(source, target.path, batch.part.alias, representation)
+                for selected in target.fields:
                     if selected.internal == path[2]:
-                        place_in = [*place, path[2]]
-                        await self._replace(step, selected, source, batch.representations[path[1]], code, place_in)
+                        await self._replace(step, selected, at, code, [*place, path[2]])
 
-    async def _replace(
-        self,
-        step: Step,
-        selected: Selected,
-        target: dict[str, Any],
-        representation: bytes | None,
-        code: Any,
-        place: list[Any],
-    ) -> None:
+    async def _replace(self, step: Step, selected: Selected, at: _Place, code: Any, place: list[Any]) -> None:
         path = client_path(self.program.whole, place)
         reason = str(code or "SUBGRAPH_ERROR")
-        if await self._fall_back(step.fetch, selected, target, representation, reason, path):
+        if await self._fall_back(step.fetch, selected, at, reason, path):
             self.report.withdraw(path)
 
     def _remember(self, step: Step, batches: list[_Batch]) -> None:
         for selected in step.fetch.fields:
-            self._remember_field(step.fetch, selected, self.data, (), None)
+            self._remember_field(step.fetch, selected, _Place(self.data, ()))
         for batch in batches:
             for representation, targets in zip(batch.representations, batch.found, strict=True):
                 source, number, _ = targets[0]
                 target = batch.part.targets[number]
+                at = _Place(source, target.path, batch.part.alias, representation)
                 for selected in target.fields:
-                    self._remember_field(step.fetch, selected, source, target.path, representation)
+                    self._remember_field(step.fetch, selected, at)
 
-    def _remember_field(
-        self,
-        fetch: Fetch,
-        selected: Selected,
-        source: dict[str, Any],
-        path: tuple[str, ...],
-        representation: bytes | None,
-    ) -> None:
+    def _remember_field(self, fetch: Fetch, selected: Selected, at: _Place) -> None:
         policies = self._runtime.policies
         if not policies.keeps(fetch.service, f"{selected.type}.{selected.name}"):
             return
-        value = source.get(selected.internal)
-        shape = locate(self.program.whole, path)
+        value = at.found.get(selected.internal)
+        shape = locate(self.program.whole, at.path)
         field = shape.find(selected.internal) if shape is not None else None
         if value is not None and value != _NULL and field is not None and _begins_well(value, field):
-            asked = asked_of(fetch, selected, self._variables)
-            policies.keep(fetch.service, selected, self._request.identity, representation, value, asked)
+            asked = asked_of(fetch, at.alias, selected, self._variables)
+            policies.keep(fetch.service, selected, self._request.identity, at.representation, value, asked)
 
 
 def _give(entity: dict[str, Any], targets: list[tuple[dict[str, Any], int, int]]) -> None:

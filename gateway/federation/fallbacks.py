@@ -4,9 +4,23 @@ A fallback never hides a refusal: `NEVER_HIDDEN` lists the codes that pass throu
 """
 
 import time
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
+
+from graphql import (
+    FieldNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    Undefined,
+    parse,
+    value_from_ast_untyped,
+)
+
+from gateway.federation.planner.plan import Fetch, Selected
+from gateway.federation.shape import FieldShape
 
 NEVER_HIDDEN = frozenset(
     {
@@ -26,7 +40,8 @@ NEVER_HIDDEN = frozenset(
 class FallbackContext:
     """What a fallback may look at. `representation` is the object's key fields; None for a root field.
 
-    `asked` tells apart what was asked of the field: arguments, and what of its value.
+    `arguments` are those that were given. `asked` tells apart what was asked of the field: arguments, and what of its
+    value.
     """
 
     coordinate: str
@@ -34,10 +49,15 @@ class FallbackContext:
     representation: bytes | None
     reason: str
     asked: Hashable = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Fallback(Protocol):
-    """`value` gives JSON values, or raises LookupError when it has none. `source` names it in `extensions.degraded`."""
+    """`value` gives JSON values, or raises LookupError when it has none. `source` names it in `extensions.degraded`.
+
+    Objects have the names of the schema, `__typename` where more than one type can stand; what an operation asks of
+    them is taken, under the names that it gives. Fields of other subgraphs are fetched by the keys in them.
+    """
 
     source: str
 
@@ -79,3 +99,51 @@ class LastGood:
         if self._clock() - at > self._max_age:
             raise LookupError(context.coordinate)
         return value
+
+
+def name_as_asked(value: Any, shape: FieldShape | None) -> Any:
+    """A fallback's value under the response names of the operation."""
+    if isinstance(value, list):
+        return [name_as_asked(item, shape) for item in value]
+    if not isinstance(value, dict) or shape is None or shape.child is None:
+        return value
+    named = dict(value)
+    for part in shape.child.fields_of(value.get("__typename")):
+        if part.name in value:
+            named[part.internal] = name_as_asked(value[part.name], part)
+    return named
+
+
+def read_arguments(fetch: Fetch, alias: str | None, selected: Selected, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that a fetch gives a field of its root, or of its `_entities` selection under `alias`."""
+    selections: Iterable[SelectionNode] = _selections(fetch.operation)
+    if alias is not None:
+        selections = [part for node, _ in _fields(selections, None) if _key(node) == alias for part in _below(node)]
+    found = [(on, node) for node, on in _fields(selections, None) if _key(node) == selected.internal]
+    # Objects of different types may stand in one list, and give one name different arguments.
+    found.sort(key=lambda pair: pair[0] != selected.type)
+    values = {arg.name.value: value_from_ast_untyped(arg.value, dict(variables)) for arg in found[0][1].arguments}
+    return {name: value for name, value in values.items() if value is not Undefined}
+
+
+@lru_cache(maxsize=256)
+def _selections(operation: str) -> tuple[SelectionNode, ...]:
+    (node,) = parse(operation, no_location=True).definitions
+    return node.selection_set.selections if isinstance(node, OperationDefinitionNode) else ()
+
+
+def _fields(selections: Iterable[SelectionNode], on: str | None) -> Iterator[tuple[FieldNode, str | None]]:
+    for node in selections:
+        if isinstance(node, FieldNode):
+            yield node, on
+        elif isinstance(node, InlineFragmentNode):
+            condition = node.type_condition
+            yield from _fields(node.selection_set.selections, condition.name.value if condition is not None else on)
+
+
+def _key(node: FieldNode) -> str:
+    return node.alias.value if node.alias is not None else node.name.value
+
+
+def _below(node: FieldNode) -> tuple[SelectionNode, ...]:
+    return node.selection_set.selections if node.selection_set is not None else ()

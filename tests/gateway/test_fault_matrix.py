@@ -16,6 +16,7 @@ import pytest
 
 import gateway
 from gateway.federation import (
+    Constant,
     Engine,
     Field,
     GraphQLRequest,
@@ -28,13 +29,15 @@ from gateway.federation import (
     SubgraphStatus,
     SubgraphUnavailable,
 )
-from gateway.policies import POLICIES
+from gateway.policies import declare_policies
 from gateway.settings import Settings
 from tests.gateway.federation.simulator import Simulation
 
 SDL = (Path(gateway.__file__).parent / "supergraph.graphql").read_text(encoding="utf-8")
 SERVICES = ("ticketing", "concessions", "customers", "payments", "notifications", "suggestions", "experience")
 SLOW_TIMEOUT = 0.01
+DEFAULTS = Constant([{"__typename": "Suggestion", "id": "s1", "reason": "DEFAULT", "item": None}], "parameter_store")
+POLICIES = declare_policies(DEFAULTS)
 
 _combo = {"__typename": "Product", "id": "pr1", "name": "Pipoca e refrigerante"}
 _event = {"__typename": "Event", "id": "e1", "kind": "CINEMA", "name": "Central do Brasil", "combos": [_combo]}
@@ -76,7 +79,10 @@ STORE = {
 
 @dataclass(frozen=True)
 class Touch:
-    """An operation, the service that fails in it, what remains of the data and where the error is."""
+    """An operation, the service that fails in it, what remains of the data and where the error is.
+
+    `source` is what stands in there without an error.
+    """
 
     name: str
     service: str
@@ -86,6 +92,7 @@ class Touch:
     path: list[str | int]
     keyed: bool = False
     warm: bool = False
+    source: str | None = None
 
 
 EVENT = '{ event(id: "e1") { name combos(first: 1) { name } } }'
@@ -120,7 +127,16 @@ TOUCHES = [
         {"event": {"name": "Central do Brasil", "combos": None}},
         ["event", "combos"],
     ),
-    Touch("combos seen before", "concessions", EVENT, EVENT_WHOLE, EVENT_WHOLE, ["event", "combos"], warm=True),
+    Touch(
+        "combos seen before",
+        "concessions",
+        EVENT,
+        EVENT_WHOLE,
+        EVENT_WHOLE,
+        ["event", "combos"],
+        warm=True,
+        source="last_good",
+    ),
     Touch("event whose combos were seen", "ticketing", EVENT, EVENT_WHOLE, {"event": None}, ["event"], warm=True),
     Touch(
         "order",
@@ -171,6 +187,15 @@ TOUCHES = [
         SUGGESTED_WHOLE,
         {"me": {"suggestions": [{"reason": "POPULAR", "status": None}]}},
         ["me", "suggestions", 0, "status"],
+    ),
+    Touch(
+        "suggestions behind the experience",
+        "experience",
+        "{ me { name ideas: suggestions(first: 1) { why: reason } } }",
+        {"me": {"name": "Ana", "ideas": [{"why": "POPULAR"}]}},
+        {"me": {"name": "Ana", "ideas": [{"why": "DEFAULT"}]}},
+        ["me", "ideas"],
+        source="parameter_store",
     ),
     Touch("cancel with a key", "ticketing", CANCEL, CANCEL_WHOLE, None, ["cancelReservation"], keyed=True),
     Touch(
@@ -296,7 +321,8 @@ def quick() -> Platform:
 
 def test_every_service_and_every_declared_fallback_is_in_the_matrix() -> None:
     assert {touch.service for touch in TOUCHES} == set(SERVICES)
-    assert {one for one in POLICIES.coordinates if POLICIES.of_field(one).fallback} == {"Event.combos"}
+    covered = {"Event.combos", "Customer.suggestions", "Reservation.suggestions"}
+    assert {one for one in POLICIES.coordinates if POLICIES.of_field(one).fallback} == covered
     assert isinstance(POLICIES.fallback("concessions", "Event.combos"), LastGood)
 
 
@@ -333,11 +359,11 @@ async def test_a_fault_costs_what_it_must_and_no_more(
         service.fault = None
 
     assert answer["data"] == touch.rest
-    if touch.rest == touch.whole:
-        entry = {"path": touch.path, "source": "last_good", "reason": code}
+    if touch.source is not None:
+        entry = {"path": touch.path, "source": touch.source, "reason": code}
         if fault == "partial errors":
             entry["reason"] = "INTERNAL_SERVER_ERROR"
-        assert answer == {"data": touch.whole, "extensions": {"degraded": [entry]}}
+        assert answer == {"data": touch.rest, "extensions": {"degraded": [entry]}}
     else:
         assert "extensions" not in answer
         (error,) = answer["errors"]

@@ -29,7 +29,7 @@ def connect_services(urls: dict[str, str], http: httpx.AsyncClient) -> Services:
         concessions=SubgraphClient("concessions", urls["concessions"], http),
         customers=SubgraphClient("customers", urls["customers"], http),
         # Creating a payment waits for the bank; a second try continues the first.
-        payments=SubgraphClient("payments", urls["payments"], http, timeout=8.0, attempts=2),
-        suggestions=SubgraphClient("suggestions", urls["suggestions"], http, timeout=0.8),
+        payments=SubgraphClient("payments", urls["payments"], http, timeout=12.0, attempt_timeout=8.0, attempts=2),
+        suggestions=SubgraphClient("suggestions", urls["suggestions"], http, timeout=1.6, attempt_timeout=0.8),
         notifications=SubgraphClient("notifications", urls["notifications"], http),
     )

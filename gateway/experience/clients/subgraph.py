@@ -3,6 +3,7 @@
 import asyncio
 import random
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 import httpx
@@ -22,32 +23,48 @@ _FAULT_CODES: Final = {"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "DEADLINE
 
 @dataclass(frozen=True, slots=True)
 class SubgraphClient:
-    """`timeout` is for one try, in seconds; `attempts` counts the first. Mutations carry idempotency keys."""
+    """`timeout` is for one call with all its attempts, `attempt_timeout` for each, in seconds.
+
+    `attempts` counts the first. Mutations carry idempotency keys.
+    """
 
     name: str
     url: str
     http: httpx.AsyncClient
-    timeout: float = 2.0
+    timeout: float = 4.0
+    attempt_timeout: float = 2.0
     attempts: int = 3
 
-    async def ask(self, context: Context, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer's `data`. Raises SourceUnavailable (also for partial data) and SourceRefused."""
+    async def ask(
+        self,
+        context: Context,
+        document: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        within: float = inf,
+    ) -> dict[str, Any]:
+        """The answer's `data`, `within` so many seconds where `timeout` would be too long.
+
+        Raises SourceUnavailable (also for partial data) and SourceRefused.
+        """
+        deadline = min(context.deadline, asyncio.get_running_loop().time() + min(self.timeout, within))
+        body = {"query": document, "variables": variables or {}}
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(SourceUnavailable),
-            stop=stop_after_attempt(self.attempts) | _past(context.deadline),
+            stop=stop_after_attempt(self.attempts) | _past(deadline),
             wait=_full_jitter,
             reraise=True,
         )
         async for attempt in retrying:
             with attempt:
-                return await self._ask_once(context, {"query": document, "variables": variables or {}})
+                return await self._ask_once(context, body, deadline)
         raise AssertionError("tenacity ends by returning or raising")
 
-    async def _ask_once(self, context: Context, body: dict[str, Any]) -> dict[str, Any]:
-        left = context.deadline - asyncio.get_running_loop().time()
+    async def _ask_once(self, context: Context, body: dict[str, Any], deadline: float) -> dict[str, Any]:
+        left = deadline - asyncio.get_running_loop().time()
         if left < _LEAST_SECONDS:
             raise SourceUnavailable(self.name, "deadline")
-        timeout = min(self.timeout, left)
+        timeout = min(self.attempt_timeout, left)
         try:
             async with asyncio.timeout(timeout):
                 response = await self.http.post(

@@ -9,20 +9,20 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
-import strawberry
 from graphql import GraphQLError
 
 from gateway.experience.context import Context
-from gateway.experience.default_suggestions import DefaultItem
-from gateway.experience.errors import DefaultsUnavailable, ExperienceFault, SourceRefused, SourceUnavailable
+from gateway.experience.default_suggestions import describe_defaults
+from gateway.experience.errors import SourceRefused, SourceUnavailable
 from gateway.experience.ids import decode, encode
+from gateway.experience.loaders import SOURCE_SECONDS
 from gateway.experience.resolvers.read_suggestion import read_suggestion
-from gateway.experience.types import Event, Product, Suggestion, SuggestionReason
+from gateway.experience.types import Suggestion
 
 MOST: Final = 20
-_DEFAULTS: Final = UUID("5a0f4bb5-0a8d-5c1e-8d8a-6f1f3c6f7a10")
+DEFAULT_FIRST: Final = 3
 _CANDIDATES: Final = 50
 
 _HISTORY: Final = "query History { purchaseHistory(first: 50) { event { id } quantity purchasedAt } }"
@@ -80,9 +80,11 @@ async def _suggest(context: Context, path: list[str | int], first: int, occasion
     services = context.adapters.services
     where = {"venueId": encode("Venue", occasion.venue_id)} if occasion.venue_id else None
     history, events, products = await asyncio.gather(
-        _or_without(context, path, services.ticketing.ask(context, _HISTORY)),
-        _or_without(context, path, services.ticketing.ask(context, _EVENTS)),
-        _or_without(context, path, services.concessions.ask(context, _PRODUCTS, {"where": where})),
+        _or_without(context, path, services.ticketing.ask(context, _HISTORY, within=SOURCE_SECONDS)),
+        _or_without(context, path, services.ticketing.ask(context, _EVENTS, within=SOURCE_SECONDS)),
+        _or_without(
+            context, path, services.concessions.ask(context, _PRODUCTS, {"where": where}, within=SOURCE_SECONDS)
+        ),
     )
     candidates = [
         *_candidates("PRODUCT", "Product", (products or {}).get("products")),
@@ -148,25 +150,13 @@ def _purchases(history: Any) -> list[dict[str, Any]]:
 
 
 async def _defaults(context: Context, path: list[str | int], first: int) -> list[Suggestion]:
+    defaults = context.adapters.defaults
     try:
-        items = await context.adapters.defaults.items()
-    except DefaultsUnavailable as exc:
-        raise _unavailable(exc) from exc
-    context.degrade(path, "defaults", "served_instead")
-    return [_default(context, item) for item in items[:first]]
-
-
-def _default(context: Context, item: DefaultItem) -> Suggestion:
-    item_id = strawberry.ID(encode("Product" if item.type == "PRODUCT" else "Event", item.id))
-    return Suggestion(
-        id=strawberry.ID(encode("Suggestion", uuid5(_DEFAULTS, f"{context.customer_id}:{item.type}:{item.id}"))),
-        reason=SuggestionReason.DEFAULT,
-        item=Product(id=item_id) if item.type == "PRODUCT" else Event(id=item_id),
-    )
-
-
-def _unavailable(_: ExperienceFault) -> GraphQLError:
-    return GraphQLError("Suggestions cannot be made now.", extensions={"code": "SERVICE_UNAVAILABLE"})
+        items = await defaults.stored()
+    except LookupError as exc:
+        raise GraphQLError("Suggestions cannot be made now.", extensions={"code": "SERVICE_UNAVAILABLE"}) from exc
+    context.degrade(path, defaults.source, "served_instead")
+    return [read_suggestion(one) for one in describe_defaults(items, context.customer_id, first)]
 
 
 def _text(uuid: UUID | None) -> str | None:

@@ -222,25 +222,25 @@ class FastRun:
         if step.take is not None:
             step.take(self._state, self._root, data)
             if step.kept:
-                self._keep(step, step.kept, (None,), (data,))
+                self._keep(step, None, step.kept, (None,), (data,))
             return
-        for part, (same, representations) in zip(step.parts, objects, strict=True):
+        for part, (same, representations), entity_part in zip(step.parts, objects, step.fetch.entities, strict=True):
             entities = getattr(data, part.alias)
             if len(entities) != len(same):
                 raise Surprise
             part.apply(same, entities)
             self._state[part.slot] = entities
             if part.kept:
-                self._keep(step, part.kept, [_encode(rep) for rep in representations], entities)
+                self._keep(step, entity_part.alias, part.kept, [_encode(rep) for rep in representations], entities)
 
-    def _keep(self, step: FastStep, fields: tuple[Selected, ...], keys: Any, objects: Any) -> None:
+    def _keep(self, step: FastStep, alias: str | None, fields: tuple[Selected, ...], keys: Any, objects: Any) -> None:
         service, identity = step.fetch.service, self._request.identity
         for key, found in zip(keys, objects, strict=True):
             for field in fields:
                 value = getattr(found, f"f_{field.internal}")
                 if bytes(value) != b"null":
                     # A copy: what was decoded refers to the whole answer.
-                    asked = asked_of(step.fetch, field, self._variables)
+                    asked = asked_of(step.fetch, alias, field, self._variables)
                     self._policies.keep(service, field, identity, key, value.copy(), asked)
 
     def _release(self, step: FastStep) -> None:

@@ -90,10 +90,13 @@ class Streamed(msgspec.Struct, frozen=True):
         return max(given or 0, 0)
 
 
-def asked_of(fetch: Fetch, selected: Selected, variables: Mapping[str, Any]) -> Hashable:
-    """Equal when the same was asked of a field: the text of its fetch and the values of the variables in it."""
+def asked_of(fetch: Fetch, alias: str | None, selected: Selected, variables: Mapping[str, Any]) -> Hashable:
+    """Equal when the same was asked of a field: the text of its fetch and the values of the variables in it.
+
+    `alias` is that of the `_entities` selection; None at the root.
+    """
     values = tuple(msgspec.json.encode(variables[name]) if name in variables else None for name in fetch.variables)
-    return (fetch.operation, selected.internal, values)
+    return (fetch.operation, alias, selected.internal, values)
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -16,11 +16,12 @@ import respx
 from gateway.experience.aws import AwsClients
 from gateway.experience.clients.services import connect_services
 from gateway.experience.context import Adapters
-from gateway.experience.default_suggestions import DefaultSuggestions
+from gateway.experience.default_suggestions import read_defaults
 from gateway.experience.ids import encode
 from gateway.experience.payment_requests import PaymentRequests
 from gateway.experience.request_queue import RequestQueue
 from gateway.experience.subgraph import ExperienceSubgraph
+from gateway.parameter_store import ParameterStore
 
 SERVICES = ("ticketing", "payments", "concessions", "customers", "notifications", "suggestions")
 DEFAULT_PRODUCTS = (UUID(int=101), UUID(int=102))
@@ -164,7 +165,7 @@ def make_buyer(aws: Aws, services: Services, monkeypatch: pytest.MonkeyPatch) ->
             services=connect_services({name: f"http://{name}.test/graphql" for name in SERVICES}, http),
             queue=RequestQueue(clients, place["table"], place["queue_url"]),
             payments=PaymentRequests(clients, place["table"]),
-            defaults=DefaultSuggestions(clients, place["parameter"]),
+            defaults=ParameterStore(clients, place["parameter"], read_defaults, lambda items, _: items),
             metrics=metrics,
         )
         return Buyer(ExperienceSubgraph(adapters), metrics, **changes)

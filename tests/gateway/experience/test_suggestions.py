@@ -84,7 +84,7 @@ async def test_when_suggestions_are_down_the_defaults_are_served_and_the_answer_
     served, degraded = await suggestions(buyer, first=1)
     assert [one["reason"] for one in served] == ["DEFAULT"]
     assert decode("Product", served[0]["item"]["id"]) == DEFAULT_PRODUCTS[0]
-    assert [entry["source"] for entry in degraded] == ["suggestions", "defaults"]
+    assert [entry["source"] for entry in degraded] == ["suggestions", "parameter_store"]
     assert all(entry["path"] == ["_entities", 0, "suggestions"] for entry in degraded)
     assert len(willing.variables("suggestions", "suggest(")) == 3  # tried again before giving up
     again, _ = await suggestions(buyer, first=1)
@@ -123,7 +123,7 @@ async def test_a_source_that_comes_back_at_once_is_no_loss(buyer: Buyer, willing
 async def test_when_everything_is_away_the_defaults_remain(buyer: Buyer, services: Services) -> None:
     served, degraded = await suggestions(buyer)
     assert [decode("Product", one["item"]["id"]) for one in served] == list(DEFAULT_PRODUCTS)
-    assert {entry["source"] for entry in degraded} == {"ticketing", "concessions", "defaults"}
+    assert {entry["source"] for entry in degraded} == {"ticketing", "concessions", "parameter_store"}
     assert services.variables("suggestions", "suggest(") == []
 
 
