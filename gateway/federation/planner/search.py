@@ -201,8 +201,8 @@ class Search:
     def _offer_steps(self, position: Position, parent: Item, ways: "_Frontier") -> None:
         only = parent.position.restricted.get(id(parent))
         found = [way for way in self.ways_for(parent.position, parent.name) if only is None or way.graph == only]
-        # An object comes with the part of the answer that it belongs to, or else with one around. Asked for a second time
-        # by another part it might differ: that is done only for a requirement that nothing else can meet.
+        # An object comes with the part of the answer that it belongs to, or else with one around. Asked for a second
+        # time by another part it might differ: that is done only for a requirement that nothing else can meet.
         ways_there = [way for way in found if way.phase == parent.phase or parent.hidden]
         if not ways_there and not ways.ways:
             ways_there = [way for way in found if way.phase != self._phase] or found

@@ -70,6 +70,7 @@ class Simulation:
         self.down: set[str] = set()
         # Subgraphs that answer only when they are released.
         self.held: dict[str, asyncio.Event] = {}
+        self.reached = asyncio.Event()
         self.given_up: list[str] = []
         self._schemas = {
             graph: build_schema((subgraphs or {}).get(graph) or self._subgraph_sdl(graph), assume_valid=True)
@@ -92,6 +93,7 @@ class Simulation:
             if service in self.down:
                 raise ConnectionError("down")
             if service in self.held:
+                self.reached.set()
                 try:
                     await self.held[service].wait()
                 except asyncio.CancelledError:

@@ -197,8 +197,7 @@ async def test_who_leaves_early_leaves_nothing_behind() -> None:
     request = GraphQLRequest(query="{ event { name ... @defer { score } } }")
     bodies = simulation.engine(UNMASKED).execute_in_parts(request)
     await anext(bodies)
-    while len(simulation.requests) < 2:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(simulation.reached.wait(), 3)
     await bodies.aclose()
     assert simulation.given_up == ["suggestions"]
 
