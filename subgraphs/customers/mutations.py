@@ -1,10 +1,12 @@
 """Signing up, in and out; preferences and consent."""
 
 from datetime import UTC, date, datetime
+from typing import Final
 
 import strawberry
 
 from subgraphs.chassis.graphql.context import Info
+from subgraphs.chassis.graphql.locale import Locale
 from subgraphs.chassis.graphql.types import ErrorCode, UserError, user_error
 from subgraphs.customers.domain.customer import Purpose
 from subgraphs.customers.errors import Refused
@@ -19,6 +21,13 @@ from subgraphs.customers.use_cases.sign_in import sign_in as sign_customer_in
 from subgraphs.customers.use_cases.sign_up import SignUp
 from subgraphs.customers.use_cases.sign_up import sign_up as sign_customer_up
 from subgraphs.customers.use_cases.start_session import SignedIn
+
+# Whoever shows a refresh token gave neither e-mail nor password: the code's own text would speak of these. Unknown,
+# used and expired tokens are answered alike.
+_SESSION_OVER: Final = {
+    Locale.PT_BR: "Esta sessão terminou. Entre novamente.",
+    Locale.EN: "This session has ended. Sign in again.",
+}
 
 
 @strawberry.input
@@ -108,7 +117,10 @@ class Mutation:
     async def refresh_token(self, info: Info, input: RefreshTokenInput) -> AuthPayload:
         async with info.context.database.transaction() as connection:
             outcome = await refresh_session(connection, input.refresh_token, _now())
-        return _signed_in(info, outcome) if isinstance(outcome, SignedIn) else _refused(info, [outcome])
+        if isinstance(outcome, SignedIn):
+            return _signed_in(info, outcome)
+        over = _SESSION_OVER[info.context.locale]
+        return AuthPayload(errors=[user_error(info, ErrorCode(outcome.reason.value), message=over)])
 
     @strawberry.mutation(description="Ends the session of a refresh token; access tokens run out by themselves.")
     async def sign_out(self, info: Info, input: SignOutInput) -> SignOutPayload:

@@ -158,8 +158,8 @@ class Service:
     async def sign_in(self, email: str, password: str = PASSWORD, **more: Any) -> dict[str, Any]:
         return await self._payload("signIn", "SignInInput", {"email": email, "password": password}, AUTH, **more)
 
-    async def refresh(self, token: str) -> dict[str, Any]:
-        return await self._payload("refreshToken", "RefreshTokenInput", {"refreshToken": token}, AUTH)
+    async def refresh(self, token: str, **more: Any) -> dict[str, Any]:
+        return await self._payload("refreshToken", "RefreshTokenInput", {"refreshToken": token}, AUTH, **more)
 
     async def sign_out(self, token: str) -> dict[str, Any]:
         return await self._payload("signOut", "SignOutInput", {"refreshToken": token}, "errors { code }")

@@ -42,6 +42,20 @@ async def test_a_token_shown_again_ends_its_session_and_no_other(service: Servic
     assert codes(await service.refresh(elsewhere["refreshToken"])) == []
 
 
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [("pt-BR", "Esta sessão terminou. Entre novamente."), ("en", "This session has ended. Sign in again.")],
+)
+async def test_a_refused_refresh_speaks_of_the_session(service: Service, language: str, message: str) -> None:
+    """Nobody gave an e-mail or a password that could be wrong; a used and an unknown token are answered alike."""
+    first = await service.sign_up()
+    await service.refresh(first["refreshToken"])
+    for token in (first["refreshToken"], "unknown"):
+        refused = await service.refresh(token, language=language)
+        assert codes(refused) == REFUSED
+        assert [error["message"] for error in refused["errors"]] == [message]
+
+
 async def test_of_two_that_show_a_token_at_once_one_gets_the_next_and_the_session_ends(service: Service) -> None:
     first = await service.sign_up()
     answers = await asyncio.gather(*(service.refresh(first["refreshToken"]) for _ in range(2)))
