@@ -42,7 +42,10 @@ class _Shared:
 
     def finish(self, answer: bytes | None, failure: BaseException | None) -> None:
         self._calls.pop(self._key, None)
-        for seat in list(self.seats):
+        # The call and the seats refer back to this: let go, so that nothing is left for the cycle collector.
+        self.call = None
+        seats, self.seats = self.seats, []
+        for seat in seats:
             seat.done(answer, failure)
 
     def leave(self, seat: "_Seat") -> None:
@@ -50,7 +53,8 @@ class _Shared:
             self.seats.remove(seat)
             if not self.seats and self.call is not None:
                 self._calls.pop(self._key, None)
-                self.call.cancel()
+                call, self.call = self.call, None
+                call.cancel()
 
 
 class _Seat:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -204,6 +205,27 @@ async def test_equal_queries_of_one_identity_share_a_call_and_one_that_leaves_do
     for answered in people.told:
         answered(msgspec.json.encode(USERS), None)
     assert (await same[1])["data"] == (await same[2])["data"] == (await other)["data"]
+
+
+@pytest.mark.parametrize("share", [False, True])
+async def test_a_request_leaves_nothing_to_the_cycle_collector(share: bool) -> None:
+    senders = Sending(USERS), Sending(POSTS)
+    engine = engine_of(*senders, share=share)
+    await answer_of(engine)
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        await answer_of(engine)
+        for sender in senders:
+            sender.requests.clear()
+            sender.told.clear()
+        gc.collect()
+        assert [one for one in gc.garbage if type(one).__module__.startswith("gateway.")] == []
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 async def test_time_limits_hold_for_calls_that_were_begun_at_once() -> None:
