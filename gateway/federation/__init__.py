@@ -21,7 +21,7 @@ from gateway.federation.planner.plan import Plan
 from gateway.federation.policy import Field, Policies, Policy, Subgraph
 from gateway.federation.request import EngineResponse, GraphQLRequest, SubgraphRequest, Transport
 from gateway.federation.settings import EngineSettings, Limits
-from gateway.federation.transport import HttpLimits, HttpTransport, InProcessTransport
+from gateway.federation.transport import HttpLimits, HttpTransport, InProcessTransport, connect_subgraphs
 
 __all__ = [
     "Breaker",
@@ -56,4 +56,5 @@ __all__ = [
     "SubgraphUnavailable",
     "SupergraphError",
     "Transport",
+    "connect_subgraphs",
 ]

@@ -1,6 +1,7 @@
 """Ways to a subgraph: HTTP/1.1 of our own, WebSocket for subscriptions, and a call within the process."""
 
+from gateway.federation.transport.connect import connect_subgraphs
 from gateway.federation.transport.http import HttpLimits, HttpTransport
 from gateway.federation.transport.inprocess import InProcessTransport
 
-__all__ = ["HttpLimits", "HttpTransport", "InProcessTransport"]
+__all__ = ["HttpLimits", "HttpTransport", "InProcessTransport", "connect_subgraphs"]
