@@ -564,7 +564,7 @@ class _Frontier:
     def offer(self, way: Way) -> bool:
         key = (way.graph, way.local, way.provided, way.phase)
         known = self._best.get(key)
-        if known is not None and known.cost <= way.cost:
+        if known is not None and known.cost <= way.cost and not (known.cost == way.cost and _is_nearer(way, known)):
             return False
         self._best[key] = way
         return True
@@ -575,6 +575,16 @@ def _is_free(way: Way) -> bool:
     while way.kind in {"step", "cast"} and way.inputs is None and way.source is not None:
         way = way.source
     return way.kind == "cursor"
+
+
+def _is_nearer(way: Way, known: Way) -> bool:
+    """Objects are rather asked for by key than by walking to them anew, or along with others of which they are some."""
+    if way.kind != "entity" or known.kind not in {"step", "cast"}:
+        return False
+    source = known
+    while source.source is not None:
+        source = source.source
+    return source.kind != "cursor"
 
 
 def _provided_on(provided: FieldSet | None, type_name: str, interfaces: tuple[str, ...]) -> FieldSet | None:
