@@ -22,6 +22,9 @@ class BoundedCache(Generic[V]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._values
+
     def get(self, key: Hashable, make: Callable[[], tuple[V, int]]) -> V:
         """The value for `key`; `make` gives it with its weight when it is not there. What it raises is not kept."""
         known = self._values.get(key)

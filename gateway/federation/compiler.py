@@ -62,27 +62,26 @@ class Program:
         return self.plan.kind
 
 
-def compile_program(
-    planned: Planned,
-    operation: Operation,
-    schema: GraphQLSchema,
-    ownership: Ownership,
-    guards: Guards,
-    keeps: Keeps | None,
-) -> FastProgram | Program:
-    """Everything that requests of this operation share: the quick program where there is one.
+def compile_quick(
+    planned: Planned, schema: GraphQLSchema, ownership: Ownership, guards: Guards, keeps: Keeps
+) -> FastProgram | None:
+    """The quick program of a whole answer; None where only the careful way can judge. `keeps` as in `compile_fast`."""
+    if planned.operation.introspection or planned.plan.incremental:
+        return None
+    shape = ShapeMaker(schema, ownership.hidden_enums(schema)).whole(planned.operation.root)
+    maker = DecoderMaker(ownership, planned.plan, planned.layout, shape)
+    return compile_fast(planned.plan, maker, shape, guards, keeps)
 
-    `keeps` as in `compile_fast`; without it, the program that answers with care.
-    """
+
+def compile_program(
+    planned: Planned, operation: Operation, schema: GraphQLSchema, ownership: Ownership, guards: Guards
+) -> Program:
+    """Everything that requests of this operation share, answered with care."""
     plan, introspection = planned.plan, planned.operation.introspection
     make = ShapeMaker(schema, ownership.hidden_enums(schema))
     whole = make.whole(planned.operation.root)
     shape = make.part(planned.operation.root) if plan.incremental else whole
     maker = DecoderMaker(ownership, plan, planned.layout, whole)
-    if keeps is not None and not introspection and not plan.incremental:
-        fast = compile_fast(plan, maker, whole, guards, keeps)
-        if fast is not None:
-            return fast
     steps = []
     for index, fetch in enumerate(plan.steps):
         releases = tuple(other for other, later in enumerate(plan.steps) if fetch.id in later.after)

@@ -14,26 +14,23 @@ import msgspec
 from graphql import (
     GraphQLError,
     GraphQLSchema,
-    print_ast,
     print_schema,
 )
 from graphql.execution.values import get_variable_values
 
 from gateway.federation.api_schema import derive_api_schema
-from gateway.federation.cache import BoundedCache
-from gateway.federation.compiler import Program, compile_program, introspect
+from gateway.federation.compiler import Program, introspect
 from gateway.federation.complete import complete_data
 from gateway.federation.errors import PlanningFailed, RequestRefused, SubgraphFailure, SupergraphError
 from gateway.federation.executor import Execution, Runtime, read_answer
 from gateway.federation.fast import Asked, FastProgram, FastRun
 from gateway.federation.guards import Guards
 from gateway.federation.incremental import FORMATS, IncrementalFormat, IncrementalRun
-from gateway.federation.operation.document import Operation, choose_operation, read_document
-from gateway.federation.operation.normalise import Normalised, Normaliser
-from gateway.federation.planner.build import Planned, build_plan
+from gateway.federation.operation.document import Operation
 from gateway.federation.planner.ownership import Ownership
 from gateway.federation.planner.plan import Plan
 from gateway.federation.policy import Policies
+from gateway.federation.programs import Programs
 from gateway.federation.project import Unexpected, materialise
 from gateway.federation.report import Report
 from gateway.federation.request import EngineResponse, GraphQLRequest, Transport
@@ -63,7 +60,7 @@ class Engine:
         self.settings = settings or EngineSettings()
         supergraph = read_supergraph(supergraph_sdl, self.settings.override_labels)
         self.api_schema: GraphQLSchema = derive_api_schema(supergraph.document)
-        self._ownership = Ownership(supergraph, frozenset(self.api_schema.type_map))
+        ownership = Ownership(supergraph, frozenset(self.api_schema.type_map))
         policies = policies or Policies()
         names = {graph.name for graph in supergraph.graphs.values()}
         unknown = set(transports) - names
@@ -71,17 +68,10 @@ class Engine:
             raise SupergraphError(f"no such subgraphs: {', '.join(sorted(unknown))}")
         self._served = frozenset(transports)
         policies.check(names, supergraph.types)
-        self._guards = Guards(names, transports, policies)
         sharing = self.settings.share_in_flight
         self._runtime = Runtime(policies, InFlight() if sharing else None, SharedCalls() if sharing else None)
-        self._documents: BoundedCache[Operation] = BoundedCache(
-            self.settings.plan_cache_entries, self.settings.plan_cache_bytes
-        )
-        self._programs: BoundedCache[FastProgram | Program] = BoundedCache(
-            self.settings.plan_cache_entries, self.settings.plan_cache_bytes
-        )
-        self._in_parts: BoundedCache[Program] = BoundedCache(
-            self.settings.plan_cache_entries // 4, self.settings.plan_cache_bytes // 4
+        self._programs = Programs(
+            self.api_schema, ownership, Guards(names, transports, policies), policies, self.settings
         )
 
     @property
@@ -96,78 +86,23 @@ class Engine:
 
         Raises RequestRefused for an invalid operation and PlanningFailed when a field cannot be reached.
         """
-        operation = self._operation(query, operation_name)
-        incremental = operation.incremental and operation.kind != "subscription"
+        programs = self._programs
+        operation = programs.operation(query, operation_name)
+        in_parts = operation.incremental and operation.kind != "subscription"
         if variables is None and operation.conditions:
-            return self._plan(operation, {}, incremental).plan
+            return programs.plan(operation, {}, in_parts=in_parts).plan
         values = self._coerce(operation, dict(variables or {})) if operation.conditions else {}
-        if incremental:
-            return self._program_in_parts(query, operation_name, operation, values).plan
-        return self._program(query, operation_name, operation, values).plan
+        find = programs.in_parts if in_parts else programs.quick
+        return find(query, operation_name, operation, values).plan
 
     def operation_kind(self, query: str, operation_name: str | None = None) -> OperationKind:
         """Raises RequestRefused when the document is invalid or has no such operation."""
-        return self._operation(query, operation_name).kind  # type: ignore[return-value]
+        return self._programs.operation(query, operation_name).kind  # type: ignore[return-value]
 
     def is_incremental(self, query: str, operation_name: str | None = None) -> bool:
         """Whether an answer may come in parts (`@defer`, `@stream`). Raises RequestRefused as `operation_kind` does."""
-        operation = self._operation(query, operation_name)
+        operation = self._programs.operation(query, operation_name)
         return operation.incremental and operation.kind != "subscription"
-
-    def _operation(self, query: str, operation_name: str | None) -> Operation:
-        def make() -> tuple[Operation, int]:
-            document = read_document(query, self.api_schema, self.settings)
-            operation = choose_operation(document, operation_name)
-            if operation.kind not in self._ownership.supergraph.roots:
-                raise RequestRefused.because(f"The schema has no {operation.kind}s.", "OPERATION_RESOLUTION_FAILURE")
-            return operation, 40 * len(query)
-
-        return self._documents.get((query, operation_name), make)
-
-    def _program(
-        self,
-        query: str,
-        operation_name: str | None,
-        operation: Operation,
-        variables: Mapping[str, Any],
-        careful: bool = False,
-    ) -> FastProgram | Program:
-        """The quick program where there is one. The careful one is made when it is first needed: most never are."""
-        variant = operation.variant(variables)
-
-        def make() -> tuple[FastProgram | Program, int]:
-            conditions = dict(zip(operation.conditions, variant, strict=True))
-            planned = self._plan(operation, conditions, incremental=False)
-            keeps = None if careful else self._runtime.policies.keeps
-            program = compile_program(planned, operation, self.api_schema, self._ownership, self._guards, keeps)
-            return program, program.size
-
-        return self._programs.get((query, operation_name, variant, careful), make)
-
-    def _program_in_parts(
-        self, query: str, operation_name: str | None, operation: Operation, variables: Mapping[str, Any]
-    ) -> Program:
-        """The program in which `@defer` and `@stream` count."""
-        variant = operation.variant(variables)
-
-        def make() -> tuple[Program, int]:
-            conditions = dict(zip(operation.conditions, variant, strict=True))
-            planned = self._plan(operation, conditions, incremental=True)
-            program = compile_program(planned, operation, self.api_schema, self._ownership, self._guards, None)
-            assert isinstance(program, Program)  # noqa: S101 - for the type checker
-            return program, program.size
-
-        return self._in_parts.get((query, operation_name, variant), make)
-
-    def _plan(self, operation: Operation, conditions: dict[str, bool], incremental: bool) -> Planned:
-        def normalise() -> Normalised:
-            most = self.settings.limits.positions
-            return Normaliser(self._ownership, self.api_schema, operation, conditions, most, incremental).run()
-
-        declarations = {
-            definition.variable.name.value: print_ast(definition) for definition in operation.node.variable_definitions
-        }
-        return build_plan(self._ownership, operation.kind, normalise, declarations, tuple(sorted(conditions.items())))
 
     # -- requests ---------------------------------------------------------------------------------------------
 
@@ -197,9 +132,7 @@ class Engine:
         if data is not None:
             return EngineResponse(b'{"data":' + data + self._closing(program.plan), "data")
         try:
-            careful = again()
-            assert isinstance(careful, Program)  # noqa: S101 - for the type checker
-            execution = self._execution(careful, request, variables, deadline, fast.asked)
+            execution = self._execution(again(), request, variables, deadline, fast.asked)
             await execution.run()
         except asyncio.CancelledError:
             fast.cancel()
@@ -211,13 +144,13 @@ class Engine:
     ) -> AsyncGenerator[bytes]:
         """Response bodies: several where the operation has `@defer` or `@stream`, else the one of `execute`."""
         try:
-            operation = self._operation(request.query, request.operation_name)
+            operation = self._programs.operation(request.query, request.operation_name)
             if not operation.incremental or operation.kind == "subscription":
                 yield await self.execute(request)
                 return
             variables = _read_variables(request.variables)
             coerced = self._coerce(operation, variables)
-            program = self._program_in_parts(request.query, request.operation_name, operation, coerced)
+            program = self._programs.in_parts(request.query, request.operation_name, operation, coerced)
             self._require_transports(program)
         except RequestRefused as refused:
             yield refused.body
@@ -275,19 +208,17 @@ class Engine:
             await opening.fail_event(first, failure)
             yield self._respond(opening, variables).body
 
-    def _prepare(
-        self, request: GraphQLRequest
-    ) -> tuple[FastProgram | Program, dict[str, Any], Callable[[], FastProgram | Program]]:
+    def _prepare(self, request: GraphQLRequest) -> tuple[FastProgram | Program, dict[str, Any], Callable[[], Program]]:
         """The program, the variables as given, and how to have the careful program."""
-        operation = self._operation(request.query, request.operation_name)
+        operation = self._programs.operation(request.query, request.operation_name)
         provided = _read_variables(request.variables)
         coerced = self._coerce(operation, provided) if operation.node.variable_definitions else {}
-        program = self._program(request.query, request.operation_name, operation, coerced)
+        program = self._programs.quick(request.query, request.operation_name, operation, coerced)
         self._require_transports(program)
         return (
             program,
             provided,
-            lambda: self._program(request.query, request.operation_name, operation, coerced, careful=True),
+            lambda: self._programs.careful(request.query, request.operation_name, operation, coerced),
         )
 
     def _require_transports(self, program: FastProgram | Program) -> None:

@@ -28,14 +28,14 @@ class Limits:
 class EngineSettings:
     """Engine-wide choices. Times are in seconds.
 
-    `override_labels` names the progressive `@override` labels that are on. `condition_variants` bounds how many
-    combinations of `@skip`/`@include` variables of one operation are kept compiled.
+    `override_labels` names the progressive `@override` labels that are on. With `quick_at_once` the quick program of
+    an operation is made the first time that it comes, and not the second.
     """
 
     limits: Limits = field(default_factory=Limits)
     plan_cache_entries: int = 1_500
     plan_cache_bytes: int = 64 * 1024 * 1024
-    condition_variants: int = 64
+    quick_at_once: bool = False
     expose_plan: bool = False
     mask_errors: bool = True
     introspection: bool = True

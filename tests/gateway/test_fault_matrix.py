@@ -31,7 +31,7 @@ from gateway.federation import (
 )
 from gateway.policies import declare_policies
 from gateway.settings import Settings
-from tests.gateway.federation.simulator import Simulation
+from tests.gateway.federation.simulator import QUICK, Simulation
 
 SDL = (Path(gateway.__file__).parent / "supergraph.graphql").read_text(encoding="utf-8")
 SERVICES = ("ticketing", "concessions", "customers", "payments", "notifications", "suggestions", "experience")
@@ -305,7 +305,7 @@ def make_platform(timeout: float | None = None) -> Platform:
     for coordinate in POLICIES.coordinates:
         declared = POLICIES.of_field(coordinate)
         policies[Field(coordinate)] = replace(declared, fallback=copy.deepcopy(declared.fallback))
-    return Platform(Engine(SDL, transports=services, policies=Policies(policies)), services)
+    return Platform(Engine(SDL, transports=services, policies=Policies(policies), settings=QUICK), services)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ external fields that nothing provides. The same store behind graphql-core is the
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -28,6 +28,8 @@ from gateway.federation import Engine, EngineSettings, InProcessTransport, Polic
 from gateway.federation.fieldset import FieldSet
 from gateway.federation.supergraph import LocalType, read_supergraph
 
+# Operations come once in most tests: the quick way would never be gone.
+QUICK = EngineSettings(quick_at_once=True)
 HEADER = 'schema @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) { query: Query %s }\n'
 
 
@@ -81,6 +83,7 @@ class Simulation:
         transports = {
             graph.name: InProcessTransport(self._caller(graph.id)) for graph in self.supergraph.graphs.values()
         }
+        settings = replace(settings or QUICK, quick_at_once=True)
         return Engine(self.sdl, transports=transports, settings=settings, policies=policies)
 
     # -- subgraphs --------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from gateway.federation import (
     SubgraphRequest,
     SubgraphUnavailable,
 )
-from tests.gateway.federation.simulator import supergraph_sdl
+from tests.gateway.federation.simulator import QUICK, supergraph_sdl
 
 SDL = supergraph_sdl(
     "a b",
@@ -69,7 +69,12 @@ class Timed:
 
 
 def engine_of(declared: dict[Subgraph | Field, Policy], **subgraphs: Timed) -> Engine:
-    return Engine(SDL, transports={name: subgraphs.get(name, Timed()) for name in "ab"}, policies=Policies(declared))
+    return Engine(
+        SDL,
+        transports={name: subgraphs.get(name, Timed()) for name in "ab"},
+        policies=Policies(declared),
+        settings=QUICK,
+    )
 
 
 async def ask(engine: Engine, query: str, **more: Any) -> Any:

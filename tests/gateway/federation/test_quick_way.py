@@ -83,7 +83,12 @@ class Sending:
 
 def engine_of(people: Sending, posts: Sending, policies: Policies | None = None, share: bool = False) -> Engine:
     transports = {"people": people, "posts": posts}
-    return Engine(SDL, transports=transports, policies=policies, settings=EngineSettings(share_in_flight=share))
+    return Engine(
+        SDL,
+        transports=transports,
+        policies=policies,
+        settings=EngineSettings(share_in_flight=share, quick_at_once=True),
+    )
 
 
 async def answer_of(engine: Engine, query: str = ASKED, **more: Any) -> dict[str, Any]:
@@ -142,7 +147,11 @@ async def test_an_answer_that_is_still_under_way_is_waited_for_not_asked_again()
     """One of two fetches surprises while the other has not come: the careful way waits for the same answer."""
     sdl = SDL.replace("me: User @join__field(graph: PEOPLE)", "me: User @join__field(graph: POSTS)")
     people, posts = Sending(USERS, held=True), Sending({"data": {"me": 5}})
-    engine = Engine(sdl, transports={"people": people, "posts": posts}, settings=EngineSettings(share_in_flight=False))
+    engine = Engine(
+        sdl,
+        transports={"people": people, "posts": posts},
+        settings=EngineSettings(share_in_flight=False, quick_at_once=True),
+    )
     running = asyncio.ensure_future(answer_of(engine, "{ users { name } me { id } }"))
     await people.began.wait()
     await asyncio.sleep(0.01)
@@ -245,3 +254,13 @@ async def test_the_last_good_value_is_kept_and_served() -> None:
     second = await answer_of(engine)
     assert second["data"]["users"][0]["posts"] == first["data"]["users"][0]["posts"] == [{"text": "a"}]
     assert {entry["source"] for entry in second["extensions"]["degraded"]} == {"last_good"}
+
+
+async def test_an_operation_is_answered_with_care_first_and_quickly_when_it_comes_again() -> None:
+    people, posts = Sending(USERS), Sending(POSTS)
+    engine = Engine(SDL, transports={"people": people, "posts": posts})
+    first = await engine.execute(GraphQLRequest(query=ASKED))
+    assert (people.ordinary, posts.ordinary) == (1, 1)
+    assert await engine.execute(GraphQLRequest(query=ASKED)) == first
+    assert (people.ordinary, posts.ordinary) == (1, 1)
+    assert (len(people.requests), len(posts.requests)) == (2, 2)

@@ -65,7 +65,7 @@ def entities(*reviews: str | None) -> dict[str, Any]:
 
 async def answer_of(query: str, library: Sending, opinions: Sending) -> bytes:
     transports = {"library": library, "opinions": opinions}
-    engine = Engine(SDL, transports=transports, settings=EngineSettings(share_in_flight=False))
+    engine = Engine(SDL, transports=transports, settings=EngineSettings(share_in_flight=False, quick_at_once=True))
     return await engine.execute(GraphQLRequest(query=query))
 
 

@@ -29,7 +29,7 @@ from gateway.federation import (
     SubgraphUnavailable,
 )
 from gateway.federation.idempotency import is_idempotent
-from tests.gateway.federation.simulator import supergraph_sdl
+from tests.gateway.federation.simulator import QUICK, supergraph_sdl
 
 SDL = supergraph_sdl(
     "a",
@@ -75,7 +75,7 @@ class Scripted:
 
 
 def engine_of(transport: Any, policy: Policy) -> Engine:
-    return Engine(SDL, transports={"a": transport}, policies=Policies({Subgraph("a"): policy}))
+    return Engine(SDL, transports={"a": transport}, policies=Policies({Subgraph("a"): policy}), settings=QUICK)
 
 
 async def ask(engine: Engine, query: str = "{ value }", **more: Any) -> Any:
