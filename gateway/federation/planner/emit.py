@@ -43,7 +43,7 @@ def emit_plan(
         if kind == "mutation" and any(not group.entity for group in groups):
             after |= {ids[group] for group in merged if group.level < level and not group.phase}
         fetch_kind = kind if not at and not all(group.entity for group in groups) else "query"
-        text, names, parts, layout[index + 1] = _print_operation(fetch_kind, groups, declarations)
+        text, names, parts, layout[index + 1] = _print_operation(ownership, fetch_kind, groups, declarations)
         service = ownership.supergraph.graphs[graphs[graph_index]].name
         fields = tuple(field for group in groups if not group.entity for field in _selected(group.selection))
         number = index + 1
@@ -58,26 +58,31 @@ class _Part:
     """An `_entities` selection being put together: what is asked of each type, for which targets."""
 
     def __init__(self) -> None:
+        self.abstract = False
         self.branches: dict[str, str] = {}
         self.bases: set[int] = set()
         self.groups: list[Group] = []
 
-    def takes(self, group: Group, text: str) -> bool:
+    def takes(self, group: Group, text: str, abstract: bool) -> bool:
         known = self.branches.get(group.local)
         base = id(group.position.base or group.position)
         if known is None:
+            # What is asked of one type would be asked of an interface's objects too, without what it may require.
+            if self.abstract or abstract:
+                return False
             # Different types may stand in one list; only at one position are their response names known to agree.
             return base in self.bases and not any(other.position is group.position for other in self.groups)
         return known == text
 
-    def add(self, group: Group, text: str) -> None:
+    def add(self, group: Group, text: str, abstract: bool) -> None:
+        self.abstract = self.abstract or abstract
         self.branches[group.local] = text
         self.bases.add(id(group.position.base or group.position))
         self.groups.append(group)
 
 
 def _print_operation(
-    kind: str, groups: list[Group], declarations: dict[str, str]
+    ownership: Ownership, kind: str, groups: list[Group], declarations: dict[str, str]
 ) -> tuple[str, tuple[str, ...], tuple[EntityPart, ...], dict[str | None, list[tuple[tuple[str, ...], Selection]]]]:
     variables: dict[str, None] = {}
     body: list[str] = []
@@ -89,11 +94,13 @@ def _print_operation(
             body.append(text)
             places.setdefault(None, []).append((group.position.path(), group.selection))
             continue
-        part = next((candidate for candidate in parts if candidate.takes(group, text)), None)
+        local = ownership.local(group.graph, group.local)
+        abstract = local is not None and local.abstract
+        part = next((candidate for candidate in parts if candidate.takes(group, text, abstract)), None)
         if part is None:
             part = _Part()
             parts.append(part)
-        part.add(group, text)
+        part.add(group, text, abstract)
     names = tuple(name for name in declarations if name in variables)
     declared = [declarations[name] for name in names]
     emitted = []

@@ -5,6 +5,7 @@ from typing import Any
 from tests.gateway.federation.feature import QUERY_AB, Feature, make_store
 
 _bulb = {"__typename": "Bulb", "id": "b", "base": "E27", "glow": "warm", "hours": 900, "score": 1}
+_arena = {"__typename": "Arena", "id": "a", "name": "Arena", "gates": 4, "badge": "4 gates", "map": "m"}
 _event: dict[str, Any] = {
     "__typename": "Event",
     "id": "e1",
@@ -134,6 +135,34 @@ FOUND = [
         """,
         make_store({"event": _event}, _event, _event["venue"]),
         "{ one: event { venue { city { name } } } two: event { venue { city { state } } } }",
+        3,
+        3,
+    ),
+    Feature(
+        "interface_and_type_in_one_request",
+        "What is asked of one type is not asked of an interface's objects too, which bring nothing that it requires.",
+        "a b c",
+        """
+        type Query @join__type(graph: A) @join__type(graph: B) @join__type(graph: C) {
+          top: Place @join__field(graph: B)
+        }
+        interface Place
+          @join__type(graph: A, key: "id") @join__type(graph: C, key: "id")
+          @join__type(graph: B, key: "id", isInterfaceObject: true)
+        { id: ID! name: String @join__field(graph: A) }
+        type Arena implements Place
+          @join__implements(graph: A, interface: "Place") @join__implements(graph: C, interface: "Place")
+          @join__type(graph: A, key: "id") @join__type(graph: C, key: "id")
+        {
+          id: ID!
+          name: String @join__field(graph: A)
+          gates: Int @join__field(graph: A, external: true) @join__field(graph: C)
+          badge: String @join__field(graph: A, requires: "gates")
+          map: String @join__field(graph: C)
+        }
+        """,
+        make_store({"top": _arena}, _arena),
+        "{ top { ... on Arena { map badge } name } }",
         3,
         3,
     ),
