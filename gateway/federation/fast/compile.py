@@ -53,6 +53,7 @@ class _Compiler:
         self._structs = Structs(self._places)
         self._structs.names |= {
             "UNSET": msgspec.UNSET,
+            "NULL": msgspec.Raw(b"null"),
             "Surprise": Surprise,
             "Raw": msgspec.Raw,
             "encode": msgspec.json.Encoder().encode,
@@ -162,7 +163,7 @@ class _Compiler:
         if slot.composite or wanted == "[":
             allowed = f"first != {ord(wanted)}" + ("" if required else f" and first != {ord('n')}")
             return [f"first = memoryview({value})[0]", f"if {allowed}: raise Surprise"]
-        return [f"if memoryview({value})[0] == {ord('n')}: raise Surprise"] if required else []
+        return [f"if {value} == NULL: raise Surprise"] if required else []
 
     def _kept(self, fetch: Fetch, fields: tuple[Selected, ...], source: Source) -> tuple[Selected, ...]:
         kept = tuple(
