@@ -17,6 +17,7 @@ from gateway.federation.errors import (
 )
 from gateway.federation.fallbacks import Constant, Fallback, FallbackContext, LastGood
 from gateway.federation.incremental import IncrementalFormat
+from gateway.federation.operation.incremental import INCREMENTAL_DIRECTIVES
 from gateway.federation.planner.plan import Plan
 from gateway.federation.policy import Field, Policies, Policy, Subgraph
 from gateway.federation.request import EngineResponse, GraphQLRequest, SubgraphRequest, Transport
@@ -24,6 +25,7 @@ from gateway.federation.settings import EngineSettings, Limits
 from gateway.federation.transport import HttpLimits, HttpTransport, InProcessTransport, connect_subgraphs
 
 __all__ = [
+    "INCREMENTAL_DIRECTIVES",
     "Breaker",
     "Constant",
     "Engine",

@@ -19,7 +19,7 @@ from graphql import (
 
 from gateway.federation.directives import features, named_type
 from gateway.federation.errors import SupergraphError
-from gateway.federation.operation.incremental import DEFINITIONS
+from gateway.federation.operation.incremental import INCREMENTAL_DIRECTIVES
 
 _SPEC_PREFIXES = (
     "join__",
@@ -57,7 +57,7 @@ def derive_api_schema(document: DocumentNode) -> GraphQLSchema:
     }
     definitions: list[Any] = []
     own = {node.name.value for node in document.definitions if isinstance(node, DirectiveDefinitionNode)}
-    definitions += [node for node in DEFINITIONS if node.name.value not in own]  # type: ignore[attr-defined]
+    definitions += [node for node in INCREMENTAL_DIRECTIVES if node.name.value not in own]  # type: ignore[attr-defined]
     for node in document.definitions:
         if isinstance(node, SchemaDefinitionNode):
             node.directives = ()

@@ -38,6 +38,16 @@ class Shopper:
         data: dict[str, Any] = body["data"]
         return data
 
+    def parts(self, document: str, **variables: Any) -> list[dict[str, Any]]:
+        """The parts of an answer that may come in parts (`multipart/mixed`)."""
+        headers = {**self.headers, "Accept": "multipart/mixed"}
+        body = {"query": document, "variables": variables}
+        response = httpx.post(self.url, json=body, headers=headers, timeout=20)
+        assert response.headers["content-type"].startswith("multipart/mixed")
+        _, *parts, end = response.content.split(b"\r\n---")
+        assert end == b"--\r\n"
+        return [json.loads(part.partition(b"\r\n\r\n")[2]) for part in parts]
+
     @property
     def headers(self) -> dict[str, str]:
         headers = {"Accept": "application/graphql-response+json", "Accept-Language": self.language}

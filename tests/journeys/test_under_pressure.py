@@ -92,6 +92,26 @@ def test_with_concessions_away_events_are_served_with_the_combos_known_last(ana:
     assert {entry["source"] for entry in body["extensions"]["degraded"]} == {"last_good"}
 
 
+def test_what_a_page_defers_follows_and_fails_by_itself(ana: Shopper, running: Any) -> None:
+    """The catalogue comes first; the combos of each event when they are there, or their errors."""
+    query = (
+        """{ events(first: 2) { edges { node { name ... @defer(label: "combos") { combos(first: 3) { name } } } } } }"""
+    )
+    plain = ana.data(query.replace('@defer(label: "combos")', ""))["events"]["edges"]
+    first, *rest = ana.parts(query)
+    assert first["data"]["events"]["edges"] == [{"node": {"name": edge["node"]["name"]}} for edge in plain]
+    assert [pending["label"] for pending in first["pending"]] == ["combos", "combos"]
+    followed = [entry["data"]["combos"] for part in rest for entry in part["incremental"]]
+    assert followed == [edge["node"]["combos"] for edge in plain]
+    never_asked = query.replace("first: 3", "first: 9")
+    with running.without("concessions"):
+        first, *rest = ana.parts(never_asked)
+    assert len(first["data"]["events"]["edges"]) == 2
+    entries = [entry for part in rest for entry in part["incremental"]]
+    assert [entry["data"] for entry in entries] == [{"combos": None}] * 2
+    assert {error["extensions"]["service"] for entry in entries for error in entry["errors"]} == {"concessions"}
+
+
 def test_what_a_service_that_is_away_adds_is_missing_and_nothing_else(ana: Shopper, running: Any) -> None:
     """Its fields are null, with an error that names it; the rest of the answer arrives."""
     never_asked = "{ events(first: 3) { edges { node { name combos(first: 7) { name } } } } }"

@@ -29,7 +29,7 @@ from graphql import (
 )
 from graphql.language.ast import Node
 
-DEFINITIONS: Final = parse(
+INCREMENTAL_DIRECTIVES: Final = parse(
     '''
     """Lets the rest of the answer go ahead: the fragment follows when it is there."""
     directive @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT

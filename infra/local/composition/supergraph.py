@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from graphql import print_ast
+
+from gateway.federation import INCREMENTAL_DIRECTIVES
 from infra.local.faults import LocalFault
 from infra.local.node import install_packages, node_program
 
@@ -76,4 +79,6 @@ def compose(sdls: dict[str, str]) -> Composed:
     answer = json.loads(ran.stdout)
     if "errors" in answer:
         raise CompositionFailed("The subgraphs do not compose:\n" + "\n".join(f"  {one}" for one in answer["errors"]))
-    return Composed(_HEADER + answer["supergraph"].strip() + "\n", _HEADER + answer["schema"].strip() + "\n")
+    # The gateway serves these whatever the subgraphs do: clients' tools look for them in the schema.
+    public = "\n\n".join([*map(print_ast, INCREMENTAL_DIRECTIVES), answer["schema"].strip()])
+    return Composed(_HEADER + answer["supergraph"].strip() + "\n", _HEADER + public + "\n")
