@@ -71,17 +71,17 @@ class Completion:
             done.append(None if isinstance(item, _Mark) else item)
         return done, False
 
-    def _object(self, shape: ObjectShape, value: Any, cell: _Cell) -> Any:
+    def _object(self, shape: ObjectShape, value: Any, cell: _Cell, shown_by: FieldShape | None = None) -> Any:
         report = self.report
         if not isinstance(value, dict):
-            report.add("Expected an object.", _path(cell), {"code": "SUBGRAPH_MALFORMED"})
+            self._blame("Expected an object.", "SUBGRAPH_MALFORMED", cell, shown_by)
             return _NULLED
         typename = shape.typename
         if typename is None and shape.needs_type:
             typename = value.get(TYPENAME)
             if typename not in shape.possible:
                 if typename is None and not report.explains(_path(cell)):
-                    report.add("The type of an object is not known.", _path(cell), {"code": "SUBGRAPH_MALFORMED"})
+                    self._blame("The type of an object is not known.", "SUBGRAPH_MALFORMED", cell, shown_by)
                     return _NULLED
                 # A type that the public schema does not show does not exist for clients.
                 return None
@@ -117,17 +117,16 @@ class Completion:
         if depth < len(wrappers) and wrappers[depth] == "!":
             done = self._value(shown, depth + 1, value, cell)
             if done is None:
-                path = _path(cell)
-                if not report.explains(path):
+                if not report.explains(_path(cell)):
                     message = f"Cannot return null for non-nullable field {shown.name}."
-                    report.add(message, path, {"code": "SUBGRAPH_NULL"})
+                    self._blame(message, "SUBGRAPH_NULL", cell, shown)
                 return _PROPAGATE
             return _PROPAGATE if done is _NULLED else done
         if value is None:
             return None
         if depth < len(wrappers):
             if not isinstance(value, list):
-                report.add("Expected a list.", _path(cell), {"code": "SUBGRAPH_MALFORMED"})
+                self._blame("Expected a list.", "SUBGRAPH_MALFORMED", cell, shown)
                 return _NULLED
             items = []
             failed = False
@@ -139,12 +138,19 @@ class Completion:
                 self.items.append(LaterItems(_path(cell), shown, value))
             return _NULLED if failed else items
         if shown.child is not None:
-            return self._object(shown.child, value, cell)
+            return self._object(shown.child, value, cell, shown)
         if shown.values is not None and value not in shown.values:
             message = f"{shown.name} has a value that its enum does not show."
-            report.add(message, _path(cell), {"code": "SUBGRAPH_ENUM"})
+            self._blame(message, "SUBGRAPH_ENUM", cell, shown)
             return _NULLED
         return value
+
+    def _blame(self, message: str, code: str, cell: _Cell, shown: FieldShape | None) -> None:
+        """An error of whoever brings the field."""
+        extensions = {"code": code}
+        if shown is not None and shown.service is not None:
+            extensions["service"] = shown.service
+        self.report.add(message, _path(cell), extensions)
 
 
 def _cell(path: Path) -> _Cell:

@@ -24,6 +24,7 @@ class FieldShape:
 
     `judged` says that the enum has values which clients may not see. `also` are further internal names: parts of the
     same value, asked of an interface and of one of its types. `streamed` says that later items of a list may follow.
+    `service` is who brings it.
     """
 
     key: str
@@ -36,6 +37,7 @@ class FieldShape:
     also: tuple[str, ...] = ()
     judged: bool = False
     streamed: bool = False
+    service: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -121,7 +123,8 @@ class ShapeMaker:
         ]
 
     def _field(self, item: Item, phase: int | None) -> FieldShape:
-        shape = FieldShape(item.key, item.internal, item.name, item.order, streamed=item.stream is not None)
+        streamed = item.stream is not None
+        shape = FieldShape(item.key, item.internal, item.name, item.order, streamed=streamed, service=item.service)
         if item.api_type is None:
             return shape
         shape.wrappers = wrappers_of(item.api_type)
@@ -155,6 +158,7 @@ def _merged(fields: list[FieldShape]) -> list[FieldShape]:
                 child=_join(known.child, entry.child),
                 also=tuple(name for name in dict.fromkeys(also) if name != known.internal),
                 streamed=known.streamed,
+                service=known.service,
             )
         elif known is not None:
             continue

@@ -45,6 +45,8 @@ def emit_plan(
         fetch_kind = kind if not at and not all(group.entity for group in groups) else "query"
         text, names, parts, layout[index + 1] = _print_operation(ownership, fetch_kind, groups, declarations)
         service = ownership.supergraph.graphs[graphs[graph_index]].name
+        for group in groups:
+            _note_service(group.selection, service)
         fields = tuple(field for group in groups if not group.entity for field in _selected(group.selection))
         number = index + 1
         after.discard(number)
@@ -128,6 +130,15 @@ def _selected(selection: Selection) -> Iterator[Selected]:
             yield Selected(item.position.type, item.name, item.internal)
     for cast in selection.casts.values():
         yield from _selected(cast)
+
+
+def _note_service(selection: Selection, service: str) -> None:
+    for item, below in selection.fields.values():
+        item.service = service
+        if below is not None:
+            _note_service(below, service)
+    for cast in selection.casts.values():
+        _note_service(cast, service)
 
 
 def _free_name(wanted: str, taken: dict[str, str]) -> str:

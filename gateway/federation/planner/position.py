@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Item:
     """A field selected at a position. `key` is the client's response name, `internal` the one used inside.
 
-    `phase` is the part of the answer that it belongs to: 0 for what is not deferred.
+    `phase` is the part of the answer that it belongs to: 0 for what is not deferred. `service` is who brings it.
     """
 
     __slots__ = (
@@ -28,6 +28,7 @@ class Item:
         "order",
         "phase",
         "position",
+        "service",
         "stream",
         "variables",
     )
@@ -44,6 +45,7 @@ class Item:
         self.children: Position | None = None
         self.api_type: GraphQLOutputType | None = None
         self.phase = 0
+        self.service: str | None = None
         self.stream: StreamUse | None = None
 
 
