@@ -25,6 +25,12 @@ class BoundedCache(Generic[V]):
     def __contains__(self, key: Hashable) -> bool:
         return key in self._values
 
+    def drop(self, key: Hashable) -> None:
+        """Forgets a value, if it is there."""
+        known = self._values.pop(key, None)
+        if known is not None:
+            self._held -= known[1]
+
     def get(self, key: Hashable, make: Callable[[], tuple[V, int]]) -> V:
         """The value for `key`; `make` gives it with its weight when it is not there. What it raises is not kept."""
         known = self._values.get(key)

@@ -77,6 +77,8 @@ class Programs:
             program = compile_quick(planned, self._schema, self._ownership, self._guards, self._keeps)
             if program is None:
                 return self.careful(query, name, operation, values), 0
+            # Should it be needed again, it is made again: an operation that goes well has one program.
+            self._programs.drop((query, name, variant, "careful"))
             return program, program.size
 
         return self._programs.get(key, make)

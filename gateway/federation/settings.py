@@ -33,7 +33,7 @@ class EngineSettings:
     """
 
     limits: Limits = field(default_factory=Limits)
-    plan_cache_entries: int = 1_500
+    plan_cache_entries: int = 1_300
     plan_cache_bytes: int = 64 * 1024 * 1024
     quick_at_once: bool = False
     expose_plan: bool = False
