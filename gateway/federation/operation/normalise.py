@@ -167,7 +167,7 @@ class Normaliser:
     def _expand_where_needed(self, position: Position, found: _Found) -> None:
         """Fields of an interface that no subgraph answers for all its objects are asked of each type instead."""
         parent = position.parent
-        if parent is None:
+        if parent is None or _cannot_occur(parent.position):
             return
         for key, met in list(found.scopes[None].items()):
             name = met[0][1].name.value
@@ -267,6 +267,16 @@ class Normaliser:
         if first is None or len({use for _, _, use in met}) > 1 or not is_active(first, self._conditions):
             return None
         return read_stream(first)
+
+
+def _cannot_occur(position: Position) -> bool:
+    """Whether a place stands below a type that no object there can be of: nothing will be asked for it."""
+    here: Position | None = position
+    while here is not None:
+        if here.base is not None and here.type not in here.base.runtime:
+            return True
+        here = here.parent.position if here.parent is not None else None
+    return False
 
 
 def _variables(nodes: Any) -> Iterator[str]:

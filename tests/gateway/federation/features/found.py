@@ -166,4 +166,26 @@ FOUND = [
         3,
         3,
     ),
+    Feature(
+        "fragment_that_cannot_occur",
+        "What stands below a type that cannot occur need not be within anybody's reach.",
+        "a b",
+        """
+        type Query @join__type(graph: A) @join__type(graph: B) { place: Place @join__field(graph: A) }
+        interface Place @join__type(graph: A) @join__type(graph: B) { id: ID! name: String @join__field(graph: A) }
+        type Arena implements Place
+          @join__implements(graph: A, interface: "Place") @join__implements(graph: B, interface: "Place")
+          @join__type(graph: A, key: "id") @join__type(graph: B, key: "id")
+        { id: ID! name: String @join__field(graph: A) }
+        type Stand implements Place @join__implements(graph: B, interface: "Place") @join__type(graph: B) {
+          id: ID! name: String @join__field(graph: B) near: Place @join__field(graph: B)
+        }
+        type Booth implements Place @join__implements(graph: B, interface: "Place") @join__type(graph: B)
+        { id: ID! name: String @join__field }
+        """,
+        make_store({"place": _arena}, _arena),
+        "{ place { ... on Stand { near { name } } ... on Arena { name } } }",
+        1,
+        1,
+    ),
 ]
