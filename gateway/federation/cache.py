@@ -25,6 +25,14 @@ class BoundedCache(Generic[V]):
     def __contains__(self, key: Hashable) -> bool:
         return key in self._values
 
+    def find(self, key: Hashable) -> V | None:
+        """The value for `key`, if it is there."""
+        known = self._values.get(key)
+        if known is None:
+            return None
+        self._values.move_to_end(key)
+        return known[0]
+
     def drop(self, key: Hashable) -> None:
         """Forgets a value, if it is there."""
         known = self._values.pop(key, None)
@@ -33,10 +41,9 @@ class BoundedCache(Generic[V]):
 
     def get(self, key: Hashable, make: Callable[[], tuple[V, int]]) -> V:
         """The value for `key`; `make` gives it with its weight when it is not there. What it raises is not kept."""
-        known = self._values.get(key)
+        known = self.find(key)
         if known is not None:
-            self._values.move_to_end(key)
-            return known[0]
+            return known
         value, weight = make()
         self._values[key] = (value, weight)
         self._held += weight

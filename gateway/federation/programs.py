@@ -41,6 +41,9 @@ class Programs:
 
     def operation(self, query: str, name: str | None) -> Operation:
         """Raises RequestRefused when the document is invalid or has no such operation."""
+        known = self._operations.find((query, name))
+        if known is not None:
+            return known
 
         def make() -> tuple[Operation, int]:
             operation = choose_operation(read_document(query, self._schema, self._settings), name)
@@ -68,8 +71,10 @@ class Programs:
         """The quick program, as far as there is one yet. `values` are the coerced variables, here and below."""
         variant = operation.variant(values)
         key = (query, name, variant, "quick")
-        seen = key in self._programs or (query, name, variant, "careful") in self._programs
-        if not seen and not self._settings.quick_at_once:
+        known = self._programs.find(key)
+        if known is not None:
+            return known
+        if not self._settings.quick_at_once and (query, name, variant, "careful") not in self._programs:
             return self.careful(query, name, operation, values)
 
         def make() -> tuple[FastProgram | Program, int]:

@@ -64,21 +64,17 @@ class _Stream:
 
 
 class IncrementalRun:
-    """One request. `first` fills the first part from a completed execution, as every answer's is filled."""
+    """One request. `phases` are the operation's; `counts` says how many items of each streamed list go ahead."""
 
-    def __init__(
-        self,
-        execute: Execute,
-        phases: list[frozenset[DeferUse]],
-        counts: dict[Streamed, int],
-    ) -> None:
+    def __init__(self, execute: Execute, phases: list[frozenset[DeferUse]], counts: dict[Streamed, int]) -> None:
         self._execute = execute
         self._phases = phases
         self._counts = counts
         self._root = Scope(execute(None, None), counts, self._wake)
         self._scopes = [self._root]
         self._fragments: dict[tuple[DeferUse, Path], _Fragment] = {}
-        self._groups: list[_Group] = []
+        # In the order in which they were found; a list of very many objects has as many.
+        self._groups: dict[_Group, None] = {}
         self._streams: list[_Stream] = []
         self._news = asyncio.Event()
         self._ids = 0
@@ -169,7 +165,7 @@ class IncrementalRun:
         data = completion.complete_object(later.shape, materialise(later.value), later.path)
         errors = self._errors(lambda path: place_in(path, later.path, later.shape, data))
         if data is None:
-            self._groups.remove(group)
+            del self._groups[group]
             for fragment in group.fragments:
                 self._fail(fragment, errors, part)
             return
@@ -185,9 +181,9 @@ class IncrementalRun:
     def _forget(self, fragment: _Fragment) -> None:
         fragment.over = True
         fragment.pending = None
-        for group in list(fragment.groups):
-            if all(other.over for other in group.fragments) and group in self._groups:
-                self._groups.remove(group)
+        for group in fragment.groups:
+            if all(other.over for other in group.fragments):
+                self._groups.pop(group, None)
 
     def _deliver(self, fragment: _Fragment, part: Part) -> list[_Stream]:
         """Sends what a complete fragment consists of. Gives the lists that are now begun."""
@@ -286,7 +282,7 @@ class IncrementalRun:
                 key = use, _path_of(use, later.path)
                 fragments.append(self._fragments.setdefault(key, _Fragment(*key)))
             group = _Group(later, scope, fragments)
-            self._groups.append(group)
+            self._groups[group] = None
             for fragment in fragments:
                 fragment.groups.append(group)
         begun: dict[Streamed, list[tuple[LaterItems, Tail]]] = {}

@@ -50,6 +50,8 @@ class Operation:
 
     def variant(self, variables: Mapping[str, Any]) -> tuple[bool, ...]:
         """The value of every condition; `variables` are coerced ones."""
+        if not self.conditions:
+            return ()
         # Only `@defer` and `@stream` may be given a variable that is absent: their `if` is true by default.
         return tuple(bool(variables.get(name, True)) for name in self.conditions)
 
