@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 class Limits:
     """Bounds on what a client may send. Text and tokens are counted before parsing, everything else before validation.
 
-    `fields` counts every field with fragments expanded; `pairs` bounds the comparisons of fields with one response
-    name that validation makes, a pair of plain leaves costing 1 and what has arguments more; `positions` bounds a
-    plan's places after abstract types are expanded.
+    `fields` counts every field with fragments expanded; `parts` counts `@defer` and `@stream`, for each of which
+    subgraphs may be asked anew; `pairs` bounds the comparisons of fields with one response name that validation makes,
+    a pair of plain leaves costing 1 and what has arguments more; `positions` bounds a plan's places after abstract types
+    are expanded.
     """
 
     document_bytes: int = 65_536
@@ -18,6 +19,7 @@ class Limits:
     fields: int = 2_000
     aliases: int = 120
     directives: int = 60
+    parts: int = 20
     root_fields: int = 60
     pairs: int = 20_000
     positions: int = 20_000

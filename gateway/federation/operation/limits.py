@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphql import (
     DocumentNode,
@@ -19,6 +19,7 @@ from graphql import (
 )
 
 from gateway.federation.errors import RequestRefused
+from gateway.federation.operation.incremental import NAMES
 from gateway.federation.settings import Limits
 
 # Strings, comments, names, numbers and marks, each character looked at once: what is left open ends with the text.
@@ -45,6 +46,7 @@ class _Size:
     fields: int = 0
     aliases: int = 0
     directives: int = 0
+    parts: int = 0
 
 
 def check_text(query: str, limits: Limits) -> None:
@@ -113,11 +115,12 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
                 inner = measure(node.selection_set)
             elif isinstance(node, FragmentSpreadNode):
                 known = fragment_size(node.name.value)
-                inner = _Size(known.depth, known.fields, known.aliases, known.directives)
+                inner = replace(known)
             total.depth = max(total.depth, inner.depth)
             total.fields += inner.fields
             total.aliases += inner.aliases
             total.directives += inner.directives + len(node.directives)
+            total.parts += inner.parts + sum(directive.name.value in NAMES for directive in node.directives)
         return total
 
     for name in fragments:
@@ -193,7 +196,7 @@ def _weight(node: FieldNode) -> int:
 
 
 def _compare(size: _Size, limits: Limits) -> None:
-    for what in ("depth", "fields", "aliases", "directives"):
+    for what in ("depth", "fields", "aliases", "directives", "parts"):
         allowed = getattr(limits, what)
         if getattr(size, what) > allowed:
             raise _refused(f"The operation's {what} exceed the {allowed} allowed.")

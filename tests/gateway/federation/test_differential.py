@@ -21,7 +21,9 @@ from tests.gateway.federation.simulator import Simulation
 
 EXAMPLES = int(os.environ.get("FEDERATION_EXAMPLES", "1400"))
 GENEROUS = EngineSettings(
-    limits=Limits(aliases=1_000, directives=1_000, errors=100_000), mask_errors=False, request_timeout=100_000
+    limits=Limits(aliases=1_000, directives=1_000, parts=1_000, errors=100_000),
+    mask_errors=False,
+    request_timeout=100_000,
 )
 LITERALS = {
     "Book.price(currency)": ['"USD"', '"BRL"', "$usd", "null"],

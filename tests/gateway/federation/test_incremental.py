@@ -390,6 +390,15 @@ async def test_misuse_is_refused(query: str, message: str) -> None:
     assert simulation.requests == []
 
 
+async def test_parts_are_counted() -> None:
+    many = "{ event { " + " ".join(f"... @defer {{ n{number}: name }}" for number in range(21)) + " } }"
+    simulation = make_simulation()
+    (answer,) = await ask(simulation, many)
+    assert answer["errors"][0]["extensions"]["code"] == "OPERATION_TOO_COMPLEX"
+    assert answer["errors"][0]["message"] == "The operation's parts exceed the 20 allowed."
+    assert simulation.requests == []
+
+
 def test_a_plan_shows_what_is_fetched_for_which_part() -> None:
     engine = make_simulation().engine()
     query = '{ event { name ... @defer(label: "more") { seats combos @stream { name } } } }'
