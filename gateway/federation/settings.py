@@ -9,8 +9,8 @@ class Limits:
 
     `fields` counts every field with fragments expanded; `parts` counts `@defer` and `@stream`, for each of which
     subgraphs may be asked anew; `pairs` bounds the comparisons of fields with one response name that validation makes,
-    a pair of plain leaves costing 1 and what has arguments more; `positions` bounds a plan's places after abstract types
-    are expanded.
+    a pair of plain leaves costing 1 and what has arguments more; `positions` bounds a plan's places after abstract
+    types are expanded.
     """
 
     document_bytes: int = 65_536
