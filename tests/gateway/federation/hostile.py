@@ -49,6 +49,11 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
     "1,000 aliases": (_event(_many("a#: id", 1_000)), COMPLEX),
     "10,000 directives": ("{ __typename " + "@skip(if: false) " * 10_000 + "}", COMPLEX),
     "1,900 short directives": ("{ __typename " + "@a " * 1_900 + "}", COMPLEX),
+    "21 deferred fragments": (_event(_many("... @defer { a#: id }", 21)), COMPLEX),
+    "deferred fragments in fragments": (
+        _event("...A ...A ...A") + " fragment A on Event { " + _many("... @defer { b#: id }", 9) + " }",
+        COMPLEX,
+    ),
     "depth of 500": ("{ event " * 500 + "{ id }" + " }" * 500, COMPLEX),
     "nested lists": ("{ nodes(ids: " + "[" * 30_000 + "]" * 30_000 + ") { id } }", COMPLEX),
     "nested input objects": (

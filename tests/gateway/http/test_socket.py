@@ -48,6 +48,17 @@ async def opened(address: str, payload: Any = None, **headers: str) -> AsyncIter
         ("{ who }", [{"data": {"who": None}}]),
         ("mutation { touch }", [{"data": {"touch": 1}}]),
         ("subscription { ticks(last: 2) }", [{"data": {"ticks": 1}}, {"data": {"ticks": 2}}]),
+        (
+            "{ who ... @defer { greeting } }",
+            [
+                {"data": {"who": None}, "pending": [{"id": "0", "path": []}], "hasNext": True},
+                {
+                    "incremental": [{"id": "0", "data": {"greeting": "Olá, mundo"}}],
+                    "completed": [{"id": "0"}],
+                    "hasNext": False,
+                },
+            ],
+        ),
     ],
 )
 async def test_every_kind_of_operation_runs(address: str, query: str, answers: list[Any]) -> None:
