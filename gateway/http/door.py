@@ -1,11 +1,12 @@
 """GraphQL over HTTP (draft of the GraphQL Foundation) as a raw ASGI application."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import TypeVar
 
 import structlog
 
-from gateway.federation import Engine, EngineResponse, GraphQLRequest, RequestRefused
+from gateway.federation import Engine, GraphQLRequest, RequestRefused
 from gateway.http.asgi import Header, Receive, Scope, Send, read_headers, respond
 from gateway.http.body import read_body
 from gateway.http.caller import Authenticate, Caller, NotAuthenticated
@@ -19,10 +20,11 @@ from gateway.http.page import GraphiQLPage
 from gateway.http.parameters import Parameters, read_json, read_url
 from gateway.http.refusals import ClientGone, HttpRefusal, error_body
 from gateway.http.socket import Socket
-from gateway.http.streaming import Framing, stream_bodies
+from gateway.http.streaming import Framing, begin, stream_bodies
 from gateway.http.streams import Streams
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 _ALLOW: Header = (b"allow", b"GET, POST")
 _ALLOW_POST: Header = (b"allow", b"POST")
@@ -102,18 +104,23 @@ class GraphQLDoor:
         if answer == "events":
             await self._stream(request, caller, receive, send)
         elif parts is not None and (answer is None or self._comes_in_parts(request)):
-            bodies = self._engine.execute_in_parts(request, incremental_format(parts))
+            bodies: AsyncIterator[bytes] = self._engine.execute_in_parts(request, incremental_format(parts))
+            if not self._may_stop(request):
+                bodies = await _faults_told(begin(bodies))
             await self._send_stream(bodies, multipart(parts), caller, receive, send)
         elif answer is not None:
             with self._departures.watching(receive, lambda: self._may_stop(request)):
-                response = await self._execute(request)
+                response = await _faults_told(self._engine.execute_detailed(request))
             # In the older media type a refused document is told apart by its body alone.
             status = 400 if answer == "graphql" and response.kind == "request_error" else 200
             await respond(send, status, response.body, CONTENT_TYPES[answer], (_VARY,))
 
     def _may_stop(self, request: GraphQLRequest) -> bool:
         """A mutation that was begun is brought to its end, whoever waits for it."""
-        return self._engine.operation_kind(request.query, request.operation_name) == "query"
+        try:
+            return self._engine.operation_kind(request.query, request.operation_name) == "query"
+        except RequestRefused:
+            return True
 
     def _comes_in_parts(self, request: GraphQLRequest) -> bool:
         try:
@@ -140,13 +147,6 @@ class GraphQLDoor:
             deadline=asyncio.get_running_loop().time() + self._limits.request_seconds,
         )
 
-    async def _execute(self, request: GraphQLRequest) -> EngineResponse:
-        try:
-            return await self._engine.execute_detailed(request)
-        except Exception as exc:
-            log.exception("request_failed")
-            raise HttpRefusal(500, "Unexpected error.", "INTERNAL_SERVER_ERROR") from exc
-
     async def _stream(self, request: GraphQLRequest, caller: Caller, receive: Receive, send: Send) -> None:
         try:
             kind = self._engine.operation_kind(request.query, request.operation_name)
@@ -165,3 +165,12 @@ class GraphQLDoor:
                 raise HttpRefusal(503, "Too many streams are open.", "SERVICE_UNAVAILABLE", ((b"retry-after", b"5"),))
             beat = self._limits.keep_alive_seconds
             await stream_bodies(bodies, framing, caller.expires_at, beat, receive, send)
+
+
+async def _faults_told(work: Awaitable[T]) -> T:
+    """What the work gives. A fault of ours is logged, and told without what it was."""
+    try:
+        return await work
+    except Exception as exc:
+        log.exception("request_failed")
+        raise HttpRefusal(500, "Unexpected error.", "INTERNAL_SERVER_ERROR") from exc

@@ -27,6 +27,19 @@ class Framing:
     keep_alive: bytes | None = None
 
 
+async def begin(bodies: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bodies, the first of them made: whatever becomes of the client, it is not given up half-way."""
+    first = await anext(bodies)
+
+    async def all_of_them() -> AsyncIterator[bytes]:
+        async with aclosing(cast("Any", bodies)):
+            yield first
+            async for body in bodies:
+                yield body
+
+    return all_of_them()
+
+
 async def stream_bodies(
     bodies: AsyncIterator[bytes],
     framing: Framing,

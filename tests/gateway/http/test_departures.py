@@ -8,13 +8,13 @@ import pytest
 from tests.gateway.http.conftest import Behind
 
 
-async def leave_early(address: str, behind: Behind, query: str) -> None:
+async def leave_early(address: str, behind: Behind, query: str, accept: str = "application/json") -> None:
     """Asks, and closes the connection when the subgraph has been asked."""
     host, port = address.split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     body = b'{"query":"%s"}' % query.encode()
-    head = b"POST /graphql HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    writer.write(head % len(body) + body)
+    head = b"POST /graphql HTTP/1.1\r\nHost: test\r\nAccept: %s\r\nContent-Type: application/json\r\n"
+    writer.write(head % accept.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     await asyncio.wait_for(behind.asked.wait(), 3)
     writer.close()
     await writer.wait_closed()
@@ -27,9 +27,10 @@ async def test_a_query_is_given_up_with_its_client(address: str, behind: Behind,
     assert (await client.post("/graphql", json={"query": "{ who }"})).json() == {"data": {"who": None}}
 
 
-async def test_a_mutation_is_brought_to_its_end(address: str, behind: Behind) -> None:
+@pytest.mark.parametrize("accept", ["application/json", "multipart/mixed"])
+async def test_a_mutation_is_brought_to_its_end(address: str, behind: Behind, accept: str) -> None:
     behind.held = asyncio.Event()
-    await leave_early(address, behind, "mutation { touch }")
+    await leave_early(address, behind, "mutation { touch }", accept)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(behind.given_up.wait(), 0.4)
     behind.held.set()
