@@ -26,8 +26,8 @@ check: $(VENV)/.dev ## formatter, linter, types, import rules, schema checks
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/bilhetagem schema check
 
-soak: $(VENV)/.dev ## 100,000 generated operations against the monolith (takes more than an hour)
-	FEDERATION_EXAMPLES=66700 $(PY) -m pytest tests/gateway/federation/test_differential.py -q $(ARGS)
+soak: $(VENV)/.dev ## 100,000 generated operations against the monolith (takes about an hour)
+	FEDERATION_EXAMPLES=50000 $(PY) -m pytest tests/gateway/federation/test_differential.py -q $(ARGS)
 
 bench-hostile: $(VENV)/.dev ## CPU and memory that refusing hostile requests takes
 	$(PY) -m benchmarks.hostile
