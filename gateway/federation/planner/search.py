@@ -4,7 +4,6 @@ A *way* is a possibility: nothing is fetched for it until it is committed. Its c
 objects are there and the fetches that would be new, a fetch being one subgraph in one round.
 """
 
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gateway.federation.fieldset import FieldSet
@@ -12,56 +11,7 @@ from gateway.federation.planner.groups import Cursor, Group, merge_inputs
 from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import Representation
 from gateway.federation.planner.position import Item, Position
-
-# A subgraph, a round, and the part of the answer that waits.
-Bucket = tuple[str, int, int]
-_NONE: frozenset[Bucket] = frozenset()
-
-
-@dataclass(slots=True)
-class Pick:
-    """A leaf to be taken by a way; `rep` is where its value goes in a representation."""
-
-    way: "Way"
-    item: Item
-
-
-@dataclass(slots=True)
-class Inputs:
-    """Everything that a representation needs, and what it costs."""
-
-    level: int = 0
-    buckets: frozenset[Bucket] = _NONE
-    picks: list[Pick] = field(default_factory=list)
-    fields: list[Representation] = field(default_factory=list)
-
-    def include(self, other: "Inputs") -> None:
-        self.level = max(self.level, other.level)
-        self.buckets |= other.buckets
-        self.picks += other.picks
-
-
-@dataclass(slots=True)
-class Way:
-    """`kind`: cursor, root, step (down a field), cast (to one type), entity (by representation), requery (a nested
-    root type asked again). `phase` is the part of the answer whose fetch it ends in."""
-
-    kind: str
-    position: Position
-    graph: str
-    local: str
-    level: int
-    buckets: frozenset[Bucket] = _NONE
-    source: "Way | None" = None
-    item: Item | None = None
-    inputs: Inputs | None = None
-    provided: FieldSet | None = None
-    cursor: Cursor | None = None
-    phase: int = 0
-
-    @property
-    def cost(self) -> tuple[int, int]:
-        return (self.level, len(self.buckets))
+from gateway.federation.planner.ways import NOTHING_NEW, Bucket, Frontier, Inputs, Pick, Way, is_free
 
 
 class Search:
@@ -107,7 +57,7 @@ class Search:
         if position is self.root:
             ways = self._root_ways()
         else:
-            ways = _Frontier()
+            ways = Frontier()
             for cursor in position.cursors:
                 if cursor.group.phase not in self._around:
                     continue
@@ -134,8 +84,8 @@ class Search:
         self._memo[position] = ways.ways
         return ways.ways
 
-    def _root_ways(self) -> "_Frontier":
-        ways = _Frontier()
+    def _root_ways(self) -> Frontier:
+        ways = Frontier()
         existing = {
             cursor.group.graph: cursor
             for cursor in self.root.cursors
@@ -150,13 +100,13 @@ class Search:
                 found = Way("cursor", self.root, graph, self.root.type, cursor.group.level, cursor=cursor)
             else:
                 bucket = self._bucket(graph, self.first_level)
-                new = _NONE if bucket in self.buckets else frozenset({bucket})
+                new = NOTHING_NEW if bucket in self.buckets else frozenset({bucket})
                 found = Way("root", self.root, graph, self.root.type, self.first_level, new)
             found.phase = self._phase
             ways.offer(found)
         return ways
 
-    def _offer_casts(self, position: Position, base: Position, ways: "_Frontier") -> None:
+    def _offer_casts(self, position: Position, base: Position, ways: Frontier) -> None:
         wanted = position.type
         for way in self.reach(base):
             local = self.ownership.local(way.graph, way.local)
@@ -171,7 +121,7 @@ class Search:
                 cast.phase = way.phase
                 ways.offer(cast)
 
-    def _offer_virtual_cast(self, position: Position, base: Position, way: Way, ways: "_Frontier") -> None:
+    def _offer_virtual_cast(self, position: Position, base: Position, way: Way, ways: Frontier) -> None:
         """An interface object does not know what it is: another subgraph has to tell."""
         tellers = [
             teller for teller in self.reach(base) if self.ownership.answers(teller.graph, teller.local, TYPENAME, None)
@@ -198,7 +148,7 @@ class Search:
             )
         )
 
-    def _offer_steps(self, position: Position, parent: Item, ways: "_Frontier") -> None:
+    def _offer_steps(self, position: Position, parent: Item, ways: Frontier) -> None:
         only = parent.position.restricted.get(id(parent))
         found = [way for way in self.ways_for(parent.position, parent.name) if only is None or way.graph == only]
         # An object comes with the part of the answer that it belongs to, or else with one around. Asked for a second
@@ -234,7 +184,7 @@ class Search:
                 )
             )
 
-    def _offer_moves(self, position: Position, ways: "_Frontier") -> None:
+    def _offer_moves(self, position: Position, ways: Frontier) -> None:
         """Moves by key, from whatever is already reached to whatever that opens, until nothing improves."""
         if position.type == self.supergraph.roots.get("query"):
             self._offer_requeries(position, ways)
@@ -271,14 +221,14 @@ class Search:
                 self._memo.pop(other, None)
         self._relaxing = []
 
-    def _from_interface_object(self, ways: "_Frontier") -> bool:
+    def _from_interface_object(self, ways: Frontier) -> bool:
         for way in ways.ways:
             local = self.ownership.local(way.graph, way.local)
             if local is not None and local.interface_object:
                 return True
         return False
 
-    def _offer_requeries(self, position: Position, ways: "_Frontier") -> None:
+    def _offer_requeries(self, position: Position, ways: Frontier) -> None:
         if not ways.ways:
             return
         level = min(way.level for way in ways.ways) + 1
@@ -286,7 +236,7 @@ class Search:
         for graph, types in self.supergraph.local.items():
             if position.type in types:
                 bucket = self._bucket(graph, level)
-                buckets = source.buckets | (_NONE if bucket in self.buckets else {bucket})
+                buckets = source.buckets | (NOTHING_NEW if bucket in self.buckets else {bucket})
                 ways.offer(Way("requery", position, graph, position.type, level, buckets, source, phase=self._phase))
 
     def ways_for(self, position: Position, name: str) -> list[Way]:
@@ -450,7 +400,7 @@ class Search:
             return False
         if best.group.level > self.first_level and len(self.ownership.owners(item.position.type, item.name)) > 1:
             earlier = [
-                way for way in self.ways_for(item.position, item.name) if way.phase == self._phase and _is_free(way)
+                way for way in self.ways_for(item.position, item.name) if way.phase == self._phase and is_free(way)
             ]
             way = min(earlier, key=lambda candidate: candidate.level, default=None)
             if way is not None and way.level < best.group.level:
@@ -549,42 +499,6 @@ class Search:
         self.buckets.add(self._bucket(graph, level))
         self.last_level = max(self.last_level, level)
         return group
-
-
-class _Frontier:
-    """The best ways found so far, one for each subgraph, local type, provided set and part of the answer."""
-
-    def __init__(self) -> None:
-        self._best: dict[tuple[str, str, FieldSet | None, int], Way] = {}
-
-    @property
-    def ways(self) -> list[Way]:
-        return list(self._best.values())
-
-    def offer(self, way: Way) -> bool:
-        key = (way.graph, way.local, way.provided, way.phase)
-        known = self._best.get(key)
-        if known is not None and known.cost <= way.cost and not (known.cost == way.cost and _is_nearer(way, known)):
-            return False
-        self._best[key] = way
-        return True
-
-
-def _is_free(way: Way) -> bool:
-    """Whether nothing but more fields of fetches that are made anyway is needed."""
-    while way.kind in {"step", "cast"} and way.inputs is None and way.source is not None:
-        way = way.source
-    return way.kind == "cursor"
-
-
-def _is_nearer(way: Way, known: Way) -> bool:
-    """Objects are rather asked for by key than by walking to them anew, or along with others of which they are some."""
-    if way.kind != "entity" or known.kind not in {"step", "cast"}:
-        return False
-    source = known
-    while source.source is not None:
-        source = source.source
-    return source.kind != "cursor"
 
 
 def _provided_on(provided: FieldSet | None, type_name: str, interfaces: tuple[str, ...]) -> FieldSet | None:
