@@ -15,7 +15,7 @@ from graphql import (
 )
 
 from gateway.federation.planner.ownership import TYPENAME
-from gateway.federation.planner.position import Item, Position
+from gateway.federation.planner.position import Item, Order, Position
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +30,7 @@ class FieldShape:
     key: str
     internal: str
     name: str
-    order: int
+    order: Order
     wrappers: tuple[str, ...] = ()
     values: frozenset[str] | None = None
     child: "ObjectShape | None" = None

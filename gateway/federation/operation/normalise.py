@@ -28,11 +28,11 @@ from gateway.federation.operation.incremental import (
     read_stream,
 )
 from gateway.federation.planner.ownership import TYPENAME, Ownership
-from gateway.federation.planner.position import Item, Position
+from gateway.federation.planner.position import Item, Order, Position
 
 _Scope = tuple[str, ...] | None
 # When a field was met, and in which deferred fragment.
-_Met = tuple[int, FieldNode, DeferUse | None]
+_Met = tuple[Order, FieldNode, DeferUse | None]
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class _Found:
     """
 
     scopes: dict[str | None, dict[str, list[_Met]]] = field(default_factory=lambda: {None: {}})
-    order: dict[tuple[str | None, str], int] = field(default_factory=dict)
+    order: dict[tuple[str | None, str], Order] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -86,13 +86,13 @@ class Normaliser:
         """Raises RequestRefused when the operation grows too large."""
         root_type = self._supergraph.roots[self._operation.kind]
         root = Position(root_type, (root_type,), frozenset(self._supergraph.graphs))
-        self._fill(root, [(self._operation.node.selection_set, None)])
+        self._fill(root, [((), self._operation.node.selection_set, None)])
         return Normalised(root, self._introspection, self._phases)
 
-    def _fill(self, position: Position, selection_sets: list[tuple[SelectionSetNode, DeferUse | None]]) -> None:
+    def _fill(self, position: Position, selection_sets: list[tuple[Order, SelectionSetNode, DeferUse | None]]) -> None:
         found = _Found()
-        for selection_set, use in selection_sets:
-            self._collect(position, selection_set, None, found, use)
+        for mention, selection_set, use in selection_sets:
+            self._collect(position, mention, selection_set, None, found, use)
         if self._supergraph.is_abstract(position.type):
             self._expand_where_needed(position, found)
             self._expand_where_split(position, found)
@@ -112,6 +112,7 @@ class Normaliser:
     def _collect(
         self,
         position: Position,
+        mention: Order,
         selection_set: SelectionSetNode,
         scope: _Scope,
         found: _Found,
@@ -124,8 +125,9 @@ class Normaliser:
                 key = (node.alias or node.name).value
                 for target in (None,) if scope is None else scope:
                     self._clock += 1
-                    found.scopes.setdefault(target, {}).setdefault(key, []).append((self._clock, node, use))
-                    found.order.setdefault((target, key), self._clock)
+                    order = (*mention, self._clock)
+                    found.scopes.setdefault(target, {}).setdefault(key, []).append((order, node, use))
+                    found.order.setdefault((target, key), order)
                 continue
             if isinstance(node, FragmentSpreadNode):
                 fragment = self._operation.fragments[node.name.value]
@@ -138,7 +140,7 @@ class Normaliser:
                 continue
             narrowed = self._narrow(position, scope, condition)
             if narrowed != ():
-                self._collect(position, inner, narrowed, found, self._deferred(node, position, use))
+                self._collect(position, mention, inner, narrowed, found, self._deferred(node, position, use))
 
     def _deferred(
         self, node: FragmentSpreadNode | InlineFragmentNode, position: Position, around: DeferUse | None
@@ -219,7 +221,7 @@ class Normaliser:
         reachable = self._ownership.reachable(type_name, graph)
         return any(owner in reachable for owner, _, _ in self._ownership.owners(type_name, name))
 
-    def _add(self, position: Position, key: str, met: list[_Met], order: int) -> None:
+    def _add(self, position: Position, key: str, met: list[_Met], order: Order) -> None:
         self._left -= 1
         if self._left < 0:
             raise RequestRefused.because("The operation expands to too many fields.", "OPERATION_TOO_COMPLEX")
@@ -243,7 +245,9 @@ class Normaliser:
         named = get_named_type(definition.type).name
         if self._supergraph.is_composite(named):
             below = position.child(item, named, self._ownership)
-            self._fill(below, [(other.selection_set, use) for _, other, use in met if other.selection_set is not None])
+            self._fill(
+                below, [(when, other.selection_set, use) for when, other, use in met if other.selection_set is not None]
+            )
 
     def _phase(self, uses: set[DeferUse | None]) -> int:
         """The part of the answer for a field that is met in these fragments. (Draft, "GetFilteredDeferUsageSet".)"""

@@ -6,6 +6,7 @@ from gateway.federation.planner.groups import Group, Selection
 from gateway.federation.planner.merge import merge_siblings
 from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import EntityPart, Fetch, Plan, Selected, Target
+from gateway.federation.planner.position import Order
 from gateway.federation.planner.search import Search
 
 # By entity alias (None: at a fetch's root) the places that selections fill.
@@ -149,7 +150,7 @@ def _free_name(wanted: str, taken: dict[str, str]) -> str:
 
 def print_selection(selection: Selection, variables: dict[str, None]) -> str:
     """The selection as GraphQL text without its braces, in the client's order."""
-    printed: list[tuple[int, str]] = []
+    printed: list[tuple[Order, str]] = []
     for internal, (item, below) in selection.fields.items():
         for name in sorted(item.variables):
             variables[name] = None
@@ -159,7 +160,7 @@ def print_selection(selection: Selection, variables: dict[str, None]) -> str:
             text += f" {{{print_selection(below, variables)}}}"
         printed.append((item.order, text))
     if selection.typename and TYPENAME not in selection.fields:
-        printed.append((-1, TYPENAME))
+        printed.append(((), TYPENAME))
     printed.sort(key=lambda entry: entry[0])
     texts = [text for _, text in printed]
     texts += [f"... on {name} {{{print_selection(cast, variables)}}}" for name, cast in selection.casts.items()]

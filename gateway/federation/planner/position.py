@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from gateway.federation.planner.groups import Cursor
 
 
+# When a field was first mentioned: after which mention of each field around it.
+Order = tuple[int, ...]
+
+
 class Item:
     """A field selected at a position. `key` is the client's response name, `internal` the one used inside.
 
@@ -40,7 +44,7 @@ class Item:
         self.arguments = arguments
         self.variables = variables
         self.hidden = False
-        self.order = 1 << 30
+        self.order: Order = (1 << 30,)
         self.internal = key
         self.children: Position | None = None
         self.api_type: GraphQLOutputType | None = None
@@ -116,7 +120,7 @@ class Position:
         self.owned: dict[tuple[str, str], Item] = {}
         self.restricted: dict[int, str] = {}
         # Response names of the base that this type's selections mention before the base's own do.
-        self.earlier: dict[str, int] = {}
+        self.earlier: dict[str, Order] = {}
 
     def child(self, item: Item, named: str, ownership: Ownership) -> "Position":
         """The position below one of this position's items, which has its response name by now."""

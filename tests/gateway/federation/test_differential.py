@@ -143,6 +143,7 @@ FOUND = [
     "{ node { id ... on Review { stars } } }",
     "{ products { ... on Toy { box { id: size } } box { __typename } } }",
     "{ products { similar { id } ... on Book { similar { id title } } } }",
+    "{ products { box { a: label } ... on Book { box { label } } box { __typename } } }",
 ]
 
 
