@@ -37,14 +37,14 @@ def missing() -> str | None:
     return None
 
 
-def drive(url: str, body: bytes, *, seconds: int, connections: int, length: int) -> Load:
+def drive(url: str, body: bytes, *, seconds: int, connections: int, length: int, core: int = LOAD_CORE) -> Load:
     """Send `body` with ever new tags. Answers of another length than `length` (where not 0) count as errors."""
     before, _, after = body.decode().partition(_MARK.removeprefix("tag-"))
     if not after:  # a body without a tag is given one where nobody reads it
         before, after = body.decode()[:-1] + ',"extensions":{"tag":"tag-', '"}}'
     ran = subprocess.run(
         pinned(
-            LOAD_CORE,
+            core,
             [
                 *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(_SCRIPT), url),
                 *("--", before, after, str(next(_starts)), str(length)),

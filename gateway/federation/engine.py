@@ -121,13 +121,14 @@ class Engine:
         if program.kind == "subscription":
             refusal = RequestRefused.because("Subscriptions need a streaming transport.", "BAD_REQUEST")
             return EngineResponse(refusal.body, "request_error", complete=False)
-        deadline = self._deadline(request)
+        loop = asyncio.get_running_loop()
+        deadline = self._deadline(request, loop)
         if isinstance(program, Program):
             execution = self._execution(program, request, variables, deadline)
             await execution.run()
             return self._respond(execution, variables)
         runtime = self._runtime
-        fast = FastRun(program, request, variables, runtime.shared, runtime.in_flight, runtime.policies, deadline)
+        fast = FastRun(program, request, variables, runtime.shared, runtime.in_flight, runtime.policies, deadline, loop)
         data = await fast.run()
         if data is not None:
             return EngineResponse(b'{"data":' + data + self._closing(program.plan), "data")
@@ -158,7 +159,7 @@ class Engine:
         except PlanningFailed as failed:
             yield _failed_to_plan(failed).body
             return
-        deadline = self._deadline(request)
+        deadline = self._deadline(request, asyncio.get_running_loop())
         report = Report(self.settings.mask_errors, self.settings.limits.errors)
         run = IncrementalRun(
             lambda data, only: Execution(
@@ -193,12 +194,14 @@ class Engine:
                     yield body
             return
         first = program.steps[0]
-        opening = self._execution(program, request, variables, self._deadline(request))
+        opening = self._execution(program, request, variables, self._deadline(request, asyncio.get_running_loop()))
         outgoing = opening.subscription_request(first)
         try:
             async with aclosing(first.guard.subscribe(outgoing)) as events:
                 async for event in events:
-                    execution = self._execution(program, request, variables, self._deadline(request))
+                    execution = self._execution(
+                        program, request, variables, self._deadline(request, asyncio.get_running_loop())
+                    )
                     try:
                         await execution.absorb_event(first, read_answer(event))
                     except SubgraphFailure as failure:
@@ -236,8 +239,8 @@ class Engine:
             raise RequestRefused([_variable_error(error) for error in result])
         return result
 
-    def _deadline(self, request: GraphQLRequest) -> float:
-        latest = asyncio.get_running_loop().time() + self.settings.request_timeout
+    def _deadline(self, request: GraphQLRequest, loop: asyncio.AbstractEventLoop) -> float:
+        latest = loop.time() + self.settings.request_timeout
         return latest if request.deadline is None else min(request.deadline, latest)
 
     def _execution(

@@ -124,7 +124,7 @@ class Execution:
         variables = self._encode_variables(step, batches)
         body = step.prefix + variables + b"}"
         asked = self._asked.get(step.index)
-        if asked is not None and (asked.body == body or fetch.kind == "mutation"):
+        if asked is not None and (asked.request.body == body or fetch.kind == "mutation"):
             return await asked.result()
         guard = step.guard
         outgoing = SubgraphRequest(

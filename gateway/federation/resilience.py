@@ -39,7 +39,7 @@ class Guard:
     _circuit: Circuit = field(init=False)
     _longest: float = field(init=False)
     _send: Callable[[SubgraphRequest, Answered], Call | None] | None = field(init=False)
-    _begun: "set[_Begun]" = field(default_factory=set)
+    begun: "set[_Begun]" = field(default_factory=set)
     _watch: asyncio.TimerHandle | None = None
     _watched: asyncio.AbstractEventLoop | None = None
 
@@ -47,7 +47,8 @@ class Guard:
         self._circuit = Circuit(self.policy.breaker)
         self._slots = None if self.policy.concurrency is None else Slots(self.policy.concurrency)
         self._longest = longest_attempt(self.policy)
-        self._send = getattr(self.transport, "begin", None)
+        # Hedging needs the ordinary way.
+        self._send = None if self.policy.hedge is not None else getattr(self.transport, "begin", None)
 
     async def execute(self, request: SubgraphRequest, deadline: float, failed: BaseException | None = None) -> bytes:
         """The response's bytes. `failed` is how a first attempt, begun at once, has ended. Raises SubgraphFailure."""
@@ -117,15 +118,17 @@ class Guard:
             request.kind == "query" or not failure.sent or is_idempotent(request, self.policy.idempotency_argument)
         )
 
-    def begin(self, request: SubgraphRequest, deadline: float, answered: Answered) -> Call | None:
+    def begin(
+        self, request: SubgraphRequest, deadline: float, answered: Answered, loop: asyncio.AbstractEventLoop
+    ) -> Call | None:
         """Sends at once, without a task, when nothing stands against it; None otherwise (then `execute` does it).
 
-        A failure is handed over after one attempt: `execute` is told of it and makes the others.
+        A failure is handed over after one attempt: `execute` is told of it and makes the others. `loop` is the
+        running one: to ask for it takes a system call.
         """
         send = self._send
-        if send is None or self.policy.hedge is not None or not self._circuit.untroubled:
+        if send is None or not self._circuit.untroubled:
             return None
-        loop = asyncio.get_running_loop()
         now = loop.time()
         allowed = min(deadline - now, self._longest)
         if allowed <= 0:
@@ -141,7 +144,7 @@ class Guard:
         begun.call = call
         begun.began = now
         begun.until = now + allowed
-        self._begun.add(begun)
+        self.begun.add(begun)
         if self._watch is None or self._watched is not loop:
             self._watched = loop
             self._watch = loop.call_later(_WATCH_SECONDS, self._expire)
@@ -151,12 +154,9 @@ class Guard:
         """Ends what has no time left. One timer for all calls: a timer for each costs more than all else of `begin`."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for begun in [begun for begun in self._begun if begun.until <= now]:
+        for begun in [begun for begun in self.begun if begun.until <= now]:
             begun.expire()
-        self._watch = loop.call_later(_WATCH_SECONDS, self._expire) if self._begun else None
-
-    def forget_begun(self, begun: "_Begun") -> None:
-        self._begun.discard(begun)
+        self._watch = loop.call_later(_WATCH_SECONDS, self._expire) if self.begun else None
 
     def note_begun(self, failure: BaseException, began: float) -> None:
         """Counts how a begun call failed. It says since when time is being spent on it."""
@@ -242,7 +242,7 @@ class _Begun:
     def leave(self) -> None:
         """Gives the place back, and lets go of what refers to this: nothing is left for the cycle collector."""
         self.call = None
-        self._guard.forget_begun(self)
+        self._guard.begun.discard(self)
         if self._slots is not None:
             self._slots.give()
 

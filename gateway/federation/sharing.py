@@ -19,13 +19,20 @@ class SharedCalls:
     def __init__(self) -> None:
         self._calls: dict[Hashable, _Shared] = {}
 
-    def begin(self, guard: Guard, request: SubgraphRequest, deadline: float, done: Answered) -> Call | None:
+    def begin(
+        self,
+        guard: Guard,
+        request: SubgraphRequest,
+        deadline: float,
+        done: Answered,
+        loop: asyncio.AbstractEventLoop,
+    ) -> Call | None:
         """Joins the call under way or begins it; None when it cannot be begun without waiting."""
         key = sharing_key(request)
         known = self._calls.get(key)
         if known is None:
             known = _Shared(self._calls, key)
-            call = guard.begin(request, deadline, known.finish)
+            call = guard.begin(request, deadline, known.finish, loop)
             if call is None:
                 return None
             known.call = call

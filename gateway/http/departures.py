@@ -29,9 +29,8 @@ class Departures:
         """
         return _Watch(self, receive, may_stop)
 
-    def add(self, watch: "_Watch") -> None:
+    def add(self, watch: "_Watch", loop: asyncio.AbstractEventLoop) -> None:
         self._watches.add(watch)
-        loop = asyncio.get_running_loop()
         if self._timer is None or self._loop is not loop:
             self._loop = loop
             self._timer = loop.call_later(_TICK_SECONDS, self._tick)
@@ -59,8 +58,9 @@ class _Watch:
         self._gone = False
 
     def __enter__(self) -> None:
-        self._task = asyncio.current_task()
-        self._departures.add(self)
+        task = self._task = asyncio.current_task()
+        if task is not None:
+            self._departures.add(self, task.get_loop())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._departures.remove(self)

@@ -29,13 +29,12 @@ class Asked:
     It refers to its run only as long as it is under way, so that nothing is left for the cycle collector.
     """
 
-    __slots__ = ("answer", "body", "call", "failure", "objects", "request", "run", "step", "task", "waiter")
+    __slots__ = ("answer", "call", "failure", "objects", "request", "run", "step", "task", "waiter")
 
     def __init__(self, run: "FastRun", step: FastStep, request: SubgraphRequest, objects: list[_Found]) -> None:
         self.run: FastRun | None = run
         self.step = step
         self.request = request
-        self.body = request.body
         self.objects = objects
         self.call: Call | None = None
         self.task: asyncio.Task[bytes] | None = None
@@ -105,6 +104,7 @@ class FastRun:
         in_flight: InFlight | None,
         policies: Policies,
         deadline: float,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.asked: dict[int, Asked] = {}
         self._program = program
@@ -120,6 +120,7 @@ class FastRun:
         self._waits = list(program.waits)
         self._left = len(program.steps)
         self._over = False
+        self._loop = loop
         # Answers come in the context of whoever opened the connection: what follows them belongs to this request.
         self._context = contextvars.copy_context()
 
@@ -127,7 +128,6 @@ class FastRun:
         """None on a surprise. On cancellation nothing stays under way."""
         if not self._left:
             return _encode(self._root)
-        self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[bool] = self._loop.create_future()
         try:
             self._begin_all(self._program.first)
@@ -179,11 +179,10 @@ class FastRun:
         )
         asked = self.asked[step.index] = Asked(self, step, outgoing, objects)
         guard = step.guard
-        sharing = fetch.kind == "query"
-        if sharing and self._shared is not None:
-            asked.call = self._shared.begin(guard, outgoing, self.deadline, asked.told)
+        if self._shared is not None and fetch.kind == "query":
+            asked.call = self._shared.begin(guard, outgoing, self.deadline, asked.told, self._loop)
         else:
-            asked.call = guard.begin(outgoing, self.deadline, asked.told)
+            asked.call = guard.begin(outgoing, self.deadline, asked.told, self._loop)
         if asked.call is None:
             self.ask(asked, None)
 

@@ -1,53 +1,59 @@
 """One HTTP/1.1 connection to a server, as an asyncio protocol over httptools."""
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
 
 import httptools
 
-from gateway.federation.errors import SubgraphMalformed, SubgraphUnavailable
+from gateway.federation.errors import SubgraphFailure, SubgraphMalformed, SubgraphUnavailable
+from gateway.federation.request import Answered
 
 _HEADERS_MOST = 32_768
+_READ = frozenset({b"content-length", b"transfer-encoding", b"content-encoding"})
 
-
-class Waiter(Protocol):
-    """Who waits for an answer: a future, or what stands for one."""
-
-    def done(self) -> bool: ...
-
-    def set_result(self, result: tuple[int, bytes], /) -> None: ...
-
-    def set_exception(self, exception: BaseException, /) -> None: ...
+# Who owns a connection is told how each request ended: with a status and a body, or with a failure.
+Ended = Callable[["Connection", int, bytes], None]
+Failed = Callable[["Connection", SubgraphFailure], None]
 
 
 class Connection(asyncio.Protocol):
-    """Sends one request at a time. `fresh` until a response byte has been seen for the current request."""
+    """Sends one request at a time; as `request.Call` it stands for the one that is under way.
 
-    def __init__(self, max_body: int) -> None:
+    `fresh` until a response byte has been seen for it, `reusable` once it has been answered well. `answered` and
+    `repeatable` belong to whoever sends: who waits, and whether the request may be sent again.
+    """
+
+    def __init__(self, max_body: int, ended: Ended, failed: Failed) -> None:
         self.reusable = False
         self.fresh = True
         self.closed = False
         self.idle_since = 0.0
+        self.answered: Answered = nobody
+        self.repeatable = False
         self._max_body = max_body
-        self._transport: asyncio.Transport | None = None
-        self._waiter: Waiter | None = None
-        self._parser: httptools.HttpResponseParser | None = None
+        self._ended = ended
+        self._failed = failed
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiting = False
         self._chunks: list[bytes] = []
         self._received = 0
         self._header_bytes = 0
+        self._status = 0
         self._encoded = False
         self._delimited = False
         self._complete = False
-        self._ended = False
         self._kept_alive = False
+        self._excessive = False
 
     # -- asyncio ----------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+        self.loop = asyncio.get_running_loop()
 
     def data_received(self, data: bytes) -> None:
-        if self._waiter is None or self._parser is None:
+        if not self._waiting:
             # Nobody asked: what a server says unasked is not an answer to the next request.
             self.close()
             return
@@ -55,16 +61,14 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            if not self._ended:
-                self._fail(SubgraphMalformed("answered what is not HTTP"), error)
+            if not self._complete:
+                reason = "answered more than is allowed" if self._excessive else "answered what is not HTTP"
+                self._fail(SubgraphMalformed(reason), error)
                 return
             self._delimited = False
-        except _TooLarge:
-            self._fail(SubgraphMalformed("answered more than is allowed"))
-            return
         # Not from within the parser: whoever hears of it may send the next request on this connection at once.
-        if self._ended:
-            self._finish()
+        if self._complete:
+            self._finish(self._delimited and self._kept_alive)
 
     def eof_received(self) -> bool:
         return False
@@ -72,108 +76,100 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         self.reusable = False
-        if self._waiter is not None and not self._waiter.done():
-            if self._received and not self._delimited and exc is None and self._parser is not None:
-                # Without a length the end of the connection is the end of the body.
-                self._finish()
-            else:
-                self._fail(SubgraphUnavailable("closed the connection"), exc)
+        if not self._waiting:
+            return
+        if self._received and not self._delimited and exc is None:
+            # Without a length the end of the connection is the end of the body.
+            self._status = self._parser.get_status_code()
+            self._finish(False)
+        else:
+            self._fail(SubgraphUnavailable("closed the connection"), exc)
 
     # -- httptools --------------------------------------------------------------------------------------------
 
+    def on_message_begin(self) -> None:
+        if self._complete:
+            # More than was asked for: nothing that comes after it can be trusted.
+            raise _Stop
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._ended:
-            self._delimited = False
-            return
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > _HEADERS_MOST:
-            raise _TooLarge
-        lowered = name.lower()
-        if lowered == b"content-length":
-            self._delimited = True
-            if int(value) > self._max_body:
-                raise _TooLarge
-        elif lowered == b"transfer-encoding":
-            self._delimited = True
-        elif lowered == b"content-encoding" and value.strip().lower() != b"identity":
-            self._encoded = True
+            self._stop_excess()
+        name = name.lower()
+        if name not in _READ:
+            return
+        if name == b"content-encoding":
+            self._encoded = value.strip().lower() != b"identity"
+            return
+        self._delimited = True
+        if name == b"content-length" and int(value) > self._max_body:
+            self._stop_excess()
 
     def on_body(self, body: bytes) -> None:
-        if self._ended:
-            # More than was announced: nothing that comes after it can be trusted.
-            self._delimited = False
-            return
         self._received += len(body)
         if self._received > self._max_body:
-            raise _TooLarge
+            self._stop_excess()
         self._chunks.append(body)
 
     def on_message_complete(self) -> None:
-        if self._parser is not None and self._parser.get_status_code() // 100 == 1:
-            return
-        self._ended = True
-        self._kept_alive = self._parser is not None and self._parser.should_keep_alive()
+        self._status = self._parser.get_status_code()
+        self._complete = self._status >= 200
+        self._kept_alive = self._parser.should_keep_alive()
+
+    def _stop_excess(self) -> None:
+        self._excessive = True
+        raise _Stop
 
     # -- ours -------------------------------------------------------------------------------------------------
 
-    def send(self, head: bytes, body: bytes) -> "asyncio.Future[tuple[int, bytes]]":
-        """Writes a request; the future gives status and body. It fails with a SubgraphFailure."""
-        future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-        self.send_for(future, head, body)
-        return future
-
-    def send_for(self, waiter: Waiter, head: bytes, body: bytes, *, soon: bool = False) -> None:
-        """Writes a request whose answer `waiter` is told, from within the event loop.
+    def send(self, request: bytes, *, soon: bool = False) -> None:
+        """Writes a request. Its owner is told how it ends, from within the event loop.
 
         `soon` writes it after what the loop is about to do. Requests that are written close together wake the server
         once; each by itself wakes it every time, which costs more than writing.
         """
-        if self._transport is None:
-            raise SubgraphUnavailable("is not connected")
-        self._waiter = waiter
-        self._parser = httptools.HttpResponseParser(self)
-        self._chunks = []
+        self._waiting = self.fresh = True
+        self.reusable = self._encoded = self._delimited = self._complete = False
         self._received = self._header_bytes = 0
-        self._encoded = self._delimited = self._complete = self._ended = False
-        self.fresh = True
-        self.reusable = False
         if soon:
-            asyncio.get_running_loop().call_soon(self._write, head + body)
+            self.loop.call_soon(self._write, request)
         else:
-            self._transport.write(head + body)
+            self._transport.write(request)
 
     def _write(self, request: bytes) -> None:
-        if self._transport is not None and not self.closed:
+        if not self.closed:
             self._transport.write(request)
 
     def close(self) -> None:
         self.closed = True
         self.reusable = False
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
 
-    def _finish(self) -> None:
-        waiter, parser = self._waiter, self._parser
-        if waiter is None or parser is None or self._complete:
-            return
-        self._complete = True
-        if waiter.done():
-            return
+    def cancel(self) -> None:
+        """Gives up the request under way: nobody is told how it ends."""
+        self.answered = nobody
+        self._fail(SubgraphUnavailable("was not waited for"))
+
+    def _finish(self, reusable: bool) -> None:
         if self._encoded:
             self._fail(SubgraphMalformed("answered in an encoding that was not asked for"))
             return
-        self.reusable = self._delimited and self._kept_alive and not self.closed
-        self._waiter = None
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        waiter.set_result((parser.get_status_code(), body))
+        chunks, self._chunks = self._chunks, []
+        self._waiting = False
+        self.reusable = reusable and not self.closed
+        self._ended(self, self._status, chunks[0] if len(chunks) == 1 else b"".join(chunks))
 
-    def _fail(self, failure: Exception, cause: BaseException | None = None) -> None:
-        waiter, self._waiter = self._waiter, None
+    def _fail(self, failure: SubgraphFailure, cause: BaseException | None = None) -> None:
+        self._waiting = False
         self.close()
-        if waiter is not None and not waiter.done():
-            failure.__cause__ = cause
-            waiter.set_exception(failure)
+        failure.__cause__ = cause
+        self._failed(self, failure)
 
 
-class _TooLarge(Exception):
-    """Raised through httptools' callbacks to stop the parser."""
+def nobody(_answer: bytes | None, _failure: BaseException | None) -> None:
+    """Who is told when nobody waits."""
+
+
+class _Stop(Exception):
+    """Raised through httptools' callbacks to stop the parser, which makes an error of its own of it."""

@@ -16,7 +16,7 @@ from gateway.federation.errors import (
     SupergraphError,
 )
 from gateway.federation.request import Answered, Call, SubgraphRequest
-from gateway.federation.transport.connection import Connection
+from gateway.federation.transport.connection import Connection, nobody
 from gateway.federation.transport.websocket import WebSocketHub
 
 HeadersFor = Callable[[SubgraphRequest], Mapping[str, str]]
@@ -96,39 +96,45 @@ class HttpTransport:
             raise SubgraphTimeout("did not answer in time") from error
 
     async def _execute(self, request: SubgraphRequest) -> bytes:
-        head = self._head + self._print_headers(request)
+        message = self._print(request)
+        outcome: asyncio.Future[bytes | None]
+
+        def told(answer: bytes | None, failure: BaseException | None) -> None:
+            if outcome.done():
+                return
+            if failure is None:
+                outcome.set_result(answer)
+            else:
+                outcome.set_exception(failure)
+
         while True:
             connection, pooled = await self._acquire()
+            outcome = connection.loop.create_future()
+            connection.answered = told
+            connection.repeatable = pooled and request.kind == "query"
             try:
-                status, body = await connection.send(head, request.body)
-            except SubgraphUnavailable:
-                # The server closed an idle connection as we wrote. No byte came back: a query may be sent again.
-                if pooled and connection.fresh and request.kind == "query":
-                    self._release(connection)
-                    continue
-                self._release(connection)
-                raise
+                connection.send(message)
+                answer = await outcome
             except BaseException:
-                connection.close()
-                self._release(connection)
+                if connection.answered is told:
+                    connection.cancel()
                 raise
-            self._release(connection)
-            return _judge(status, body)
+            if answer is not None:
+                return answer
 
     def begin(self, request: SubgraphRequest, answered: Answered) -> Call | None:
         """Sends on an idle connection at once; None when there is none, or the headers cannot be sent."""
+        try:
+            message = self._print(request)
+        except SubgraphFailure:
+            return None
         connection = self._take_idle()
         if connection is None:
             return None
-        try:
-            head = self._head + self._print_headers(request)
-        except SubgraphFailure:
-            self._release(connection, reusable=True)
-            return None
-        call = _Sent(self._release, connection, request.kind == "query", answered)
-        alone = self._open - len(self._idle) == 1
-        connection.send_for(call, head, request.body, soon=not alone)
-        return call
+        connection.answered = answered
+        connection.repeatable = request.kind == "query"
+        connection.send(message, soon=self._open - len(self._idle) > 1)
+        return connection
 
     def subscribe(self, request: SubgraphRequest) -> AsyncIterator[bytes]:
         """Events over `graphql-transport-ws`; many subscriptions share one connection for each identity."""
@@ -141,7 +147,8 @@ class HttpTransport:
             self._open -= 1
         await self._sockets.close()
 
-    def _print_headers(self, request: SubgraphRequest) -> bytes:
+    def _print(self, request: SubgraphRequest) -> bytes:
+        """The whole HTTP request. Raises SubgraphMalformed."""
         lines = []
         for name, value in self._headers_for(request).items():
             if name.lower() in _FRAMING:
@@ -151,7 +158,7 @@ class HttpTransport:
             lines.append(f"{name}: {value}\r\n")
         lines.append(f"Content-Length: {len(request.body)}\r\n\r\n")
         try:
-            return "".join(lines).encode("latin-1")
+            return self._head + "".join(lines).encode("latin-1") + request.body
         except UnicodeEncodeError as error:
             raise SubgraphMalformed("cannot be sent a header outside of Latin-1") from error
 
@@ -184,10 +191,10 @@ class HttpTransport:
             raise
 
     def _take_idle(self) -> Connection | None:
-        oldest = asyncio.get_running_loop().time() - self._limits.idle_seconds
         while self._idle:
             connection = self._idle.pop()
-            if connection.reusable and not connection.closed and connection.idle_since >= oldest:
+            idle = connection.loop.time() - connection.idle_since
+            if connection.reusable and idle <= self._limits.idle_seconds:
                 return connection
             connection.close()
             self._left()
@@ -208,16 +215,32 @@ class HttpTransport:
         return connection
 
     def _make(self) -> Connection:
-        return Connection(self._limits.response_bytes)
+        return Connection(self._limits.response_bytes, self._ended, self._failed)
 
-    def _release(self, connection: Connection, reusable: bool = False) -> None:
-        if (connection.reusable or reusable) and not connection.closed and len(self._idle) < self._limits.idle:
-            connection.idle_since = asyncio.get_running_loop().time()
+    def _ended(self, connection: Connection, status: int, body: bytes) -> None:
+        answered = self._release(connection)
+        if 200 <= status < 300 or _is_answer(status, body):
+            answered(body, None)
+        else:
+            answered(None, SubgraphStatus(status))
+
+    def _failed(self, connection: Connection, failure: SubgraphFailure) -> None:
+        # The server closed an idle connection as we wrote, and no byte came back: as if nothing had been sent.
+        unheard = connection.fresh and connection.repeatable and isinstance(failure, SubgraphUnavailable)
+        self._release(connection)(None, None if unheard else failure)
+
+    def _release(self, connection: Connection) -> Answered:
+        """Takes the connection back, and lets go of who is to be told: each refers to the other while under way."""
+        answered, connection.answered = connection.answered, nobody
+        if connection.reusable and len(self._idle) < self._limits.idle:
+            connection.idle_since = connection.loop.time()
             self._idle.append(connection)
-            self._wake()
+            if self._waiting:
+                self._wake()
         else:
             connection.close()
             self._left()
+        return answered
 
     def _left(self) -> None:
         self._open -= 1
@@ -231,61 +254,9 @@ class HttpTransport:
                 return
 
 
-def _nobody(_answer: bytes | None, _failure: BaseException | None) -> None:
-    """Who is told when nobody waits any more."""
-
-
-class _Sent:
-    """A request that was sent without waiting; stands where a future would."""
-
-    __slots__ = ("_answered", "_connection", "_over", "_query", "_release")
-
-    def __init__(
-        self, release: Callable[[Connection], None], connection: Connection, query: bool, answered: Answered
-    ) -> None:
-        self._release = release
-        self._connection = connection
-        self._query = query
-        self._answered = answered
-        self._over = False
-
-    def done(self) -> bool:
-        return self._over
-
-    def set_result(self, result: tuple[int, bytes], /) -> None:
-        answered = self._leave()
-        try:
-            body = _judge(*result)
-        except SubgraphFailure as failure:
-            answered(None, failure)
-        else:
-            answered(body, None)
-
-    def set_exception(self, exception: BaseException, /) -> None:
-        unheard = self._connection.fresh and self._query and isinstance(exception, SubgraphUnavailable)
-        # The server closed an idle connection as we wrote: as if nothing had been sent.
-        self._leave()(None, None if unheard else exception)
-
-    def cancel(self) -> None:
-        self._connection.close()
-        self._leave()
-
-    def _leave(self) -> Answered:
-        """Gives the connection back, and lets go of who is told: each refers to the other while under way."""
-        self._over = True
-        self._release(self._connection)
-        answered, self._answered = self._answered, _nobody
-        return answered
-
-
-def _judge(status: int, body: bytes) -> bytes:
-    """A 2xx answers; so does a GraphQL error response under another status, unless it is the server's refusal."""
-    if 200 <= status < 300:
-        return body
-    if status in {400, 422, 500} and body.lstrip()[:1] == b"{" and (b'"errors"' in body or b'"data"' in body):
-        return body
-    failure: SubgraphFailure = SubgraphStatus(status)
-    raise failure
+def _is_answer(status: int, body: bytes) -> bool:
+    """Whether a status that is none of 2xx comes with a GraphQL response, and is not the server's refusal."""
+    return status in {400, 422, 500} and body.lstrip()[:1] == b"{" and (b'"errors"' in body or b'"data"' in body)
 
 
 def _is_clean(text: str) -> bool:

@@ -142,10 +142,11 @@ async def test_stalling_and_trickling_servers_cost_the_time_allowed(handler: Han
         b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n" + b"x" * 100_000 + b"\r\n",
         b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100_000,
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 40_000 + b"\r\nContent-Length: 2\r\n\r\n{}",
     ],
 )
 async def test_an_answer_has_a_largest_size(raw: bytes) -> None:
-    with pytest.raises(SubgraphMalformed):
+    with pytest.raises(SubgraphMalformed, match="more than is allowed"):
         await ask(saying(raw, stay=1), limits=HttpLimits(response_bytes=50_000))
 
 
@@ -195,14 +196,15 @@ async def test_a_query_moves_to_a_fresh_connection_when_the_pooled_one_was_just_
             await transport.close()
 
 
-async def test_bytes_that_nobody_asked_for_are_no_answer() -> None:
+@pytest.mark.parametrize("more", [OK.replace(b'"a":1', b'"a":2'), b"HTTP/1.1 200 OK\r\nX: ", b"SSH-2.0", b"\r\n"])
+async def test_bytes_that_nobody_asked_for_are_no_answer(more: bytes) -> None:
     """A server that answers twice must not answer the next request with the second."""
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         await read_request(reader)
         writer.write(OK)
         if number == 1:
-            writer.write(OK.replace(b'"a":1', b'"a":2'))
+            writer.write(more)
         await asyncio.sleep(0.2)
 
     async with server(handler) as url:
