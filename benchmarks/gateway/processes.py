@@ -120,8 +120,9 @@ def resident_mb() -> float:
 
 
 def uvicorn(app: str, port: int) -> list[str]:
-    """The command that serves an ASGI application: one worker, uvloop and httptools, no access log."""
-    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    """The command that serves an ASGI application, with the options that the platform runs the gateway with."""
+    options = ["--loop", "uvloop", "--http", "gateway.http.server:GatheringProtocol", "--no-access-log"]
+    options += ["--log-level", "warning", "--no-server-header", "--no-proxy-headers"]
     return [
         *(sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port)),
         *(*options, "--lifespan", "off"),

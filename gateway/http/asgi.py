@@ -23,7 +23,7 @@ def read_headers(scope: Scope) -> dict[bytes, bytes]:
 async def respond(send: Send, status: int, body: bytes, content_type: bytes, headers: Sequence[Header] = ()) -> None:
     start = [
         (b"content-type", content_type),
-        (b"content-length", str(len(body)).encode()),
+        (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
         *headers,

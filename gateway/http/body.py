@@ -18,8 +18,11 @@ async def read_body(receive: Receive, declared: bytes | None, limits: DoorLimits
         await _discard(receive, limits)
         raise _too_large(limits)
     first = _take_ready(receive)
-    if first is not None and not first.get("more_body", False):
-        return await _read(receive, first, limits)
+    if first is not None and first["type"] == "http.request" and not first.get("more_body", False):
+        body: bytes = first.get("body", b"")
+        if len(body) > limits.body_bytes:
+            raise _too_large(limits)
+        return body
     try:
         async with asyncio.timeout(limits.body_seconds):
             return await _read(receive, await receive() if first is None else first, limits)

@@ -7,11 +7,15 @@ from urllib.parse import urlsplit
 from gateway.http.refusals import HttpRefusal
 
 _LOCALE_LENGTH: Final = 100
+_JSON: Final = b"application/json"
 
 
 def require_json(headers: Mapping[bytes, bytes]) -> None:
     """Raises HttpRefusal (415). A page of another site cannot send this media type without asking first (CORS)."""
-    media, *parameters = headers.get(b"content-type", b"").decode("latin-1").split(";")
+    content_type = headers.get(b"content-type", b"")
+    if content_type == _JSON and b"content-encoding" not in headers:
+        return  # as most clients have it
+    media, *parameters = content_type.decode("latin-1").split(";")
     if media.strip().lower() != "application/json":
         raise HttpRefusal(415, "Send application/json.", "UNSUPPORTED_MEDIA_TYPE")
     for parameter in parameters:

@@ -9,18 +9,29 @@ import msgspec
 from gateway.http.refusals import HttpRefusal
 
 _NAMES: Final = ("query", "operationName", "variables", "extensions")
-_decode = msgspec.json.Decoder().decode
 
 
 class Parameters(msgspec.Struct, frozen=True):
     query: str
-    operation_name: str | None = None
+    operation_name: str | None = msgspec.field(default=None, name="operationName")
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
 
 
+_decode = msgspec.json.Decoder().decode
+_decode_parameters = msgspec.json.Decoder(Parameters).decode
+
+
 def read_json(body: bytes) -> Parameters:
     """Raises HttpRefusal (400) for what is no JSON object with a query, and for a batch."""
+    try:
+        return _decode_parameters(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _explain(body)
+
+
+def _explain(body: bytes) -> Parameters:
+    """What is wrong with a body, in our words."""
     try:
         values = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:

@@ -58,18 +58,23 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A web service of ours: `application` is the factory that uvicorn calls, `module:function`."""
+    """A web service of ours: `application` is the factory that uvicorn calls, `module:function`.
+
+    `http` is how uvicorn speaks HTTP.
+    """
 
     name: str
     application: str
     environment: dict[str, str]
+    http: str = "httptools"
 
     def arguments(self, port: int) -> list[str]:
         """What uvicorn is called with."""
         return [
             *("--factory", self.application, "--host", "127.0.0.1", "--port", str(port)),
-            *("--no-access-log", "--no-server-header", "--log-level", "warning"),
-            *("--ws", "websockets-sansio", "--ws-max-size", str(1 << 20)),
+            # Nothing reads where a request came from: there is no reason to trust what a proxy says of it.
+            *("--no-access-log", "--no-server-header", "--no-proxy-headers", "--log-level", "warning"),
+            *("--http", self.http, "--ws", "websockets-sansio", "--ws-max-size", str(1 << 20)),
             *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "3"),
         ]
 
@@ -92,7 +97,9 @@ class Surroundings:
             **subgraphs,
             "sandbox": Service("sandbox", "infra.local.sandbox.app:create_app", self._sandbox()),
             "mailbox": Service("mailbox", "infra.local.mailbox:create_app", self._mailbox()),
-            "gateway": Service("gateway", "gateway.app:create_app", self._gateway()),
+            "gateway": Service(
+                "gateway", "gateway.app:create_app", self._gateway(), "gateway.http.server:GatheringProtocol"
+            ),
         }
 
     def database_url(self, service: str) -> str:

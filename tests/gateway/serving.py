@@ -7,12 +7,21 @@ from typing import Any
 
 import uvicorn
 
+from gateway.http.server import GatheringProtocol
+
 
 @asynccontextmanager
 async def serve(app: Any, lifespan: str = "auto", port: int = 0) -> AsyncIterator[str]:
     """The address (`127.0.0.1:<port>`) at which the application answers inside the block."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_config=None, access_log=False, ws="websockets-sansio", lifespan=lifespan
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        access_log=False,
+        http=GatheringProtocol,
+        ws="websockets-sansio",
+        lifespan=lifespan,
     )
     server = uvicorn.Server(config)
     running = asyncio.ensure_future(server.serve())

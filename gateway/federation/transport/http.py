@@ -149,18 +149,9 @@ class HttpTransport:
 
     def _print(self, request: SubgraphRequest) -> bytes:
         """The whole HTTP request. Raises SubgraphMalformed."""
-        lines = []
-        for name, value in self._headers_for(request).items():
-            if name.lower() in _FRAMING:
-                continue
-            if not _is_clean(name) or not _is_clean(value) or " " in name or ":" in name:
-                raise SubgraphMalformed("cannot be sent a header with control characters")
-            lines.append(f"{name}: {value}\r\n")
-        lines.append(f"Content-Length: {len(request.body)}\r\n\r\n")
-        try:
-            return self._head + "".join(lines).encode("latin-1") + request.body
-        except UnicodeEncodeError as error:
-            raise SubgraphMalformed("cannot be sent a header outside of Latin-1") from error
+        headers, body = self._headers_for(request), request.body
+        more = _print_headers(headers) if headers else b""
+        return b"%b%bContent-Length: %d\r\n\r\n%b" % (self._head, more, len(body), body)
 
     # -- the pool ---------------------------------------------------------------------------------------------
 
@@ -252,6 +243,21 @@ class HttpTransport:
             if not waiter.done():
                 waiter.set_result(None)
                 return
+
+
+def _print_headers(headers: Mapping[str, str]) -> bytes:
+    """Raises SubgraphMalformed for what would not be one header each."""
+    lines = []
+    for name, value in headers.items():
+        if name.lower() in _FRAMING:
+            continue
+        if not _is_clean(name) or not _is_clean(value) or " " in name or ":" in name:
+            raise SubgraphMalformed("cannot be sent a header with control characters")
+        lines.append(f"{name}: {value}\r\n")
+    try:
+        return "".join(lines).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise SubgraphMalformed("cannot be sent a header outside of Latin-1") from error
 
 
 def _is_answer(status: int, body: bytes) -> bool:
