@@ -19,8 +19,8 @@ from typing import Any, Final
 from benchmarks.gateway import load
 from benchmarks.gateway.contenders import CONTENDERS, OURS, Contender, install_peers, start_subgraphs
 from benchmarks.gateway.operations import OPERATIONS, Operation
-from benchmarks.gateway.processes import LOAD_CORE, ROOT, DidNotStart, Process, pinned, post
-from benchmarks.gateway.report import machine, print_added, print_cold, print_table
+from benchmarks.gateway.processes import GATEWAY_CORE, LOAD_CORE, ROOT, DidNotStart, Process, pinned, post
+from benchmarks.gateway.report import Alone, machine, print_added, print_cold, print_table
 
 _CONNECTIONS: Final = 32
 _VERIFIED: Final = 3
@@ -172,7 +172,7 @@ def _round(row: Measured, operation: Operation, seconds: int) -> None:
     row.errors += seen.errors
 
 
-def _added(operation: Operation, rows: Sequence[Measured], subgraphs: Process, seconds: int) -> float | None:
+def _added(operation: Operation, rows: Sequence[Measured], subgraphs: Process, seconds: int) -> Alone | None:
     """p50 at one client for each row, and of the slowest path through the subgraphs alone, which is given."""
     ours = next((row for row in rows if row.contender.key == OURS), None)
     if ours is None:
@@ -181,14 +181,20 @@ def _added(operation: Operation, rows: Sequence[Measured], subgraphs: Process, s
     post(subgraphs.url + "/capture/on", b"{}")
     post(ours.url, operation.body(0))
     fetches = json.loads(post(subgraphs.url + "/capture/off", b"{}"))
-    path: dict[int, float] = {}
-    for fetch in fetches:
-        url = subgraphs.url + fetch["path"]
-        seen = load.drive(url, fetch["body"].encode(), seconds=seconds, connections=1, length=0)
-        path[fetch["round"]] = max(path.get(fetch["round"], 0), seen.p50)
+    alone = Alone(*(_path(fetches, subgraphs.url, seconds, core) for core in (GATEWAY_CORE, LOAD_CORE)))
     for row in rows:
         seen = load.drive(row.url, operation.body(0), seconds=seconds, connections=1, length=row.length)
         row.one_client = seen.p50
+    return alone
+
+
+def _path(fetches: list[dict[str, Any]], subgraphs: str, seconds: int, core: int) -> float:
+    """The sum over the rounds of the slowest fetch in each (p50, ms), sent by one client on that core."""
+    path: dict[int, float] = {}
+    for fetch in fetches:
+        body = fetch["body"].encode()
+        seen = load.drive(subgraphs + fetch["path"], body, seconds=seconds, connections=1, length=0, core=core)
+        path[fetch["round"]] = max(path.get(fetch["round"], 0), seen.p50)
     return sum(path.values())
 
 
