@@ -1,6 +1,6 @@
 """Text of the functions that collect representations: which objects an entity fetch is asked to complete."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from gateway.federation.fast.loops import Lines, Loops, function
-from gateway.federation.fast.places import Kind, NotFast, Path, PlaceMap, Slot
+from gateway.federation.fast.loops import Lines, Loops, block, function
+from gateway.federation.fast.places import Kind, NotFast, Path, PlaceMap, Slot, Source
 from gateway.federation.fast.structs import Structs, attribute, define
 from gateway.federation.planner.ownership import TYPENAME
-from gateway.federation.planner.plan import EntityPart, Plan, Representation, Target
+from gateway.federation.planner.plan import EntityPart, Fetch, Plan, Representation, Target
 
 
 @dataclass(slots=True)
@@ -26,20 +26,37 @@ class _Form:
     made: str
 
 
+@dataclass(slots=True)
+class _Groups:
+    """Objects that stand for the same entity, as an earlier fetch has collected and completed them.
+
+    `memo` is where a run keeps them, a list of groups for each target; `targets` tells which list, by path.
+    """
+
+    memo: int
+    targets: dict[Path, int]
+
+
 class Collectors:
-    """Makes `collect` functions. Parts that ask about the same objects share what was collected, encoded once."""
+    """Makes `collect` functions.
+
+    Parts that ask about the same objects share what was collected, encoded once. A part that asks about objects which
+    an earlier one has completed takes them by the group: they have the same values by then.
+    """
 
     def __init__(self, plan: Plan, places: PlaceMap, structs: Structs, loops: Loops) -> None:
         self._places = places
         self._structs = structs
         self._loops = loops
-        self._asking = Counter(_asked(part) for fetch in plan.steps for part in fetch.entities)
         self._made_for: dict[Hashable, Any] = {}
-
-    @property
-    def memos(self) -> int:
-        """How many results a run may have to remember."""
-        return len(self._made_for)
+        self._askers: dict[Hashable, list[tuple[Fetch, EntityPart]]] = defaultdict(list)
+        for fetch in plan.steps:
+            for part in fetch.entities:
+                self._askers[_asked(part)].append((fetch, part))
+        self.memos = 0
+        self._kept: dict[Hashable, _Groups] = {}
+        # By what a part asks: the groups that it builds on.
+        self._bases = {asked: self._base(asked) for asked in self._askers}
 
     def collector(self, part: EntityPart) -> Any:
         asked = _asked(part)
@@ -48,18 +65,57 @@ class Collectors:
             return known
         lines = ["objects = []", "representations = []"]
         forms: dict[tuple[str, Any], _Form] = {}
-        for target in part.targets:
-            lines += self._of_target(target, forms)
+        kept = self._kept.get(asked)
+        for number, target in enumerate(part.targets):
+            lines += [f"begun{number} = len(objects)"] if kept else []
+            lines += self._of_target(target, forms, self._bases[asked])
+            lines += [f"groups{number} = objects[begun{number}:]"] if kept else []
+        if kept:
+            lines.append(f"memos[{kept.memo}] = [{', '.join(f'groups{n}' for n in range(len(part.targets)))}]")
         result = "objects, representations, encode(representations)"
-        if self._asking[asked] > 1:
-            memo = f"memos[{len(self._made_for)}]"
+        if len(self._askers[asked]) > 1:
+            memo = f"memos[{self._memo()}]"
             lines = [f"if {memo} is not None: return {memo}", *lines, f"{memo} = {result}"]
             result = memo
         made = function("collect", "state, memos", [*lines, f"return {result}"], self._structs.names)
         self._made_for[asked] = made
         return made
 
-    def _of_target(self, target: Target, forms: dict[tuple[str, Any], _Form]) -> Lines:
+    def _memo(self) -> int:
+        """A place in which a run may remember something."""
+        self.memos += 1
+        return self.memos - 1
+
+    def _base(self, asked: Hashable) -> _Groups | None:
+        """The groups of an earlier part, if all its objects are asked about again by what they have in common."""
+        mine = self._askers[asked]
+        for earlier, askers in self._askers.items():
+            if earlier != asked and all(self._builds_on(fetch, part, askers) for fetch, part in mine):
+                targets = {target.path: number for number, target in enumerate(askers[0][1].targets)}
+                return self._kept.setdefault(earlier, _Groups(self._memo(), targets))
+        return None
+
+    def _builds_on(self, fetch: Fetch, part: EntityPart, askers: list[tuple[Fetch, EntityPart]]) -> bool:
+        bringing: set[Source] = {(one.id, other.alias) for one, other in askers if one.id in fetch.after}
+        targets = {target.path: target for target in part.targets}
+        return bool(bringing) and all(
+            old.path in targets
+            and targets[old.path].typename == old.typename
+            and self._common(targets[old.path], {rep.internal for rep in old.representation}, bringing)
+            for old in askers[0][1].targets
+        )
+
+    def _common(self, target: Target, keys: set[str], bringing: set[Source]) -> bool:
+        """Whether all that a representation reads is of a group's key, or was brought for the group as a whole."""
+        kinds = [kind for _, found in self._places.at(target.path) for kind in found]
+        return all(
+            not rep.children
+            and rep.on is None
+            and (rep.internal in keys or all(_brought(kind, rep.internal, bringing) for kind in kinds))
+            for rep in target.representation
+        )
+
+    def _of_target(self, target: Target, forms: dict[tuple[str, Any], _Form], base: _Groups | None) -> Lines:
         """Objects are filed under the values of their representation, in the order in which they are found."""
         representation = self._representation(target)
         keys = list(_leaves(representation))
@@ -80,9 +136,13 @@ class Collectors:
             lines.append(f"known = len({form.found})")
             new = "islice({0}, known, None)"
         filing = partial(_filing, found=form.found, keys=keys, raw=raw)
+        if base is not None and target.path in base.targets:
+            groups = f"memos[{base.memo}][{base.targets[target.path]}]"
+            lines += block(f"for same in {groups}:", ["one = same[0]", *filing("one", objects="same")])
+        else:
+            lines += self._loops.along(target.path, filing)
         return [
             *lines,
-            *self._loops.along(target.path, filing),
             f"objects += {new.format(form.found + '.values()')}",
             f"representations += [{form.made} for key in {new.format(form.found)}]",
         ]
@@ -120,8 +180,8 @@ class Collectors:
         return f"{made}({', '.join(given)})"
 
 
-def _filing(one: str, found: str, keys: list[Path], raw: list[bool]) -> Lines:
-    """The lines that file one object under its key."""
+def _filing(one: str, found: str, keys: list[Path], raw: list[bool], objects: str = "") -> Lines:
+    """The lines that file an object, or all the `objects` that are like it, under its key."""
     lines: Lines = []
     names = [f"k{number}" for number in range(len(keys))]
     for name, path, is_raw in zip(names, keys, raw, strict=True):
@@ -131,7 +191,13 @@ def _filing(one: str, found: str, keys: list[Path], raw: list[bool]) -> Lines:
         else:
             lines += [f"{name} = {value}"]
     key = names[0] if len(names) == 1 else f"({', '.join(names)})"
-    return [*lines, f"if {' is None and '.join(names)} is None: raise Surprise", f"{found}[{key}].append({one})"]
+    file = f"{found}[{key}] += {objects}" if objects else f"{found}[{key}].append({one})"
+    return [*lines, f"if {' is None and '.join(names)} is None: raise Surprise", file]
+
+
+def _brought(kind: Kind, name: str, bringing: set[Source]) -> bool:
+    slot = kind.slots.get(name)
+    return slot is not None and slot.place is None and slot.source in bringing
 
 
 def _values(raw: list[bool]) -> Iterator[str]:

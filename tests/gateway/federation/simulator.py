@@ -79,11 +79,14 @@ class Simulation:
             for graph in self.supergraph.graphs
         }
 
-    def engine(self, settings: EngineSettings | None = None, policies: Policies | None = None) -> Engine:
+    def engine(
+        self, settings: EngineSettings | None = None, policies: Policies | None = None, *, quick: bool = True
+    ) -> Engine:
+        """`quick` has even an operation that comes once answered the quick way."""
         transports = {
             graph.name: InProcessTransport(self._caller(graph.id)) for graph in self.supergraph.graphs.values()
         }
-        settings = replace(settings or QUICK, quick_at_once=True)
+        settings = replace(settings or QUICK, quick_at_once=quick)
         return Engine(self.sdl, transports=transports, settings=settings, policies=policies)
 
     # -- subgraphs --------------------------------------------------------------------------------------------

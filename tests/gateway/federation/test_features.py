@@ -43,6 +43,18 @@ async def test_plan_and_answer(feature: Feature) -> None:
         assert _paths(answer) == ([] if feature.silent else _paths(expected))
 
 
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+async def test_both_ways_ask_the_same(feature: Feature) -> None:
+    """What has been asked on the quick way counts when the careful one has to take over."""
+    asked = []
+    for quick in (True, False):
+        simulation = feature.simulation()
+        engine = simulation.engine(EngineSettings(override_labels=feature.labels), quick=quick)
+        await engine.execute(GraphQLRequest(query=feature.query, variables=feature.variables))
+        asked.append(sorted((request.service, request.body) for request in simulation.requests))
+    assert asked[0] == asked[1]
+
+
 def _paths(answer: Any) -> list[Any]:
     return sorted((error["path"] for error in answer.get("errors", ())), key=str)
 

@@ -26,7 +26,33 @@ _ticket: dict[str, Any] = {
     "discount": None,
     "badge": "full",
 }
+_spare = [
+    {"__typename": "Part", "id": f"p{n}", "price": price, "shipping": f"{price} by post"}
+    for n, price in enumerate([10, 20, None, 20])
+]
+_machines = [
+    {"__typename": "Machine", "part": _spare[0], "others": [_spare[1], None, _spare[0]]},
+    {"__typename": "Machine", "part": _spare[1], "others": [_spare[2], _spare[1]]},
+    {"__typename": "Machine", "part": None, "others": []},
+]
 REQUIRES = [
+    Feature(
+        "requires_of_the_same_entities_at_several_places",
+        "One fetch completes entities at several places, another needs that of them, and of more: each is asked once.",
+        "a b c",
+        f"""
+        {QUERY_ABC} {{ machines: [Machine!]! @join__field(graph: A) offers: [Part] @join__field(graph: B) }}
+        type Machine @join__type(graph: A) {{ part: Part others: [Part] }}
+        type Part @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") @join__type(graph: C, key: "id") {{
+          id: ID! price: Int @join__field(graph: B) @join__field(graph: C, external: true)
+          shipping: String @join__field(graph: C, requires: "price")
+        }}
+        """,
+        make_store({"machines": _machines, "offers": [_spare[3], _spare[2], None, _spare[3]]}, *_spare),
+        "{ offers { shipping } machines { part { shipping } others { id shipping } } }",
+        4,
+        3,
+    ),
     Feature(
         "requires",
         "What a field requires of another subgraph is fetched first and goes with the representation.",
