@@ -28,6 +28,14 @@ class FieldSet:
     def field(self, name: str) -> FieldSel | None:
         return next((field for field in self.fields if field.name == name), None)
 
+    def known_to_be(self, type_name: str, interfaces: tuple[str, ...]) -> "FieldSet":
+        """What holds of an object once it is known to be of one type."""
+        result = FieldSet(self.fields)
+        for condition, below in self.on:
+            if condition == type_name or condition in interfaces:
+                result = result.merged(below)
+        return result
+
     def merged(self, other: "FieldSet | None") -> "FieldSet":
         if other is None:
             return self

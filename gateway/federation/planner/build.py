@@ -10,6 +10,7 @@ from gateway.federation.errors import PlanningFailed
 from gateway.federation.operation.incremental import DeferUse
 from gateway.federation.operation.normalise import Normalised
 from gateway.federation.planner.bounds import least_plan
+from gateway.federation.planner.draft import Draft
 from gateway.federation.planner.emit import Layout, emit_plan
 from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import Deferred, Plan
@@ -53,7 +54,7 @@ def build_plan(
     else:
         attempts = _attempts_by_root(ownership, kind, normalise)
     best = min(attempts, key=lambda attempt: (attempt.rounds, attempt.fetches, attempt.lateness))
-    plan, layout = emit_plan(ownership, kind, best.search, declarations, assumed)
+    plan, layout = emit_plan(ownership, kind, best.draft, declarations, assumed)
     deferred = tuple(_deferred(phase, uses) for phase, uses in enumerate(best.operation.phases) if phase)
     plan = structs.replace(plan, deferred=deferred, streamed=find_streams(plan, layout))
     return Planned(plan, best.operation, layout)
@@ -101,7 +102,8 @@ class _Attempt:
     ) -> None:
         self.operation = operation
         self.root = operation.root
-        self.search = Search(ownership, self.root, prefer=1 if variant == 2 else 0)
+        self.draft = Draft(ownership)
+        self._search = Search(ownership, self.draft, self.root, prefer=1 if variant == 2 else 0)
         self._ownership = ownership
         self._kind = kind
         self._variant = variant
@@ -111,16 +113,16 @@ class _Attempt:
 
     @property
     def rounds(self) -> int:
-        return max((group.level for group in self.search.groups), default=0)
+        return max((group.level for group in self.draft.groups), default=0)
 
     @property
     def fetches(self) -> int:
-        return len({(group.graph, group.level, group.phase) for group in self.search.groups})
+        return len({(group.graph, group.level, group.phase) for group in self.draft.groups})
 
     @property
     def lateness(self) -> int:
         """Between equal plans, the one that brings more of the answer sooner is better."""
-        return sum(group.level * group.selection.size() for group in self.search.groups)
+        return sum(group.level * group.selection.size() for group in self.draft.groups)
 
     def run(self) -> bool:
         """Plans everything; tells whether another order could have given another plan."""
@@ -129,7 +131,7 @@ class _Attempt:
         else:
             self._run_in_series()
         self._take_deferred()
-        schedule_groups(self.search.groups)
+        schedule_groups(self.draft.groups)
         return self.has_choice
 
     def _run_in_series(self) -> None:
@@ -151,7 +153,7 @@ class _Attempt:
             self._take_segment(segment)
 
     def _take_segment(self, segment: list[Item]) -> None:
-        self.search.first_level = self.search.last_level + 1
+        self.draft.first_level = self.draft.last_level + 1
         self._take_all(segment)
 
     def _take_all(self, items: list[Item]) -> None:
@@ -169,16 +171,16 @@ class _Attempt:
         """What is deferred is planned when all else is, and what is deferred within it after that."""
         around = [(_phases_around(leaf), leaf) for leaf in self._deferred]
         for phases, leaf in sorted(around, key=lambda entry: (len(entry[0]), entry[1].phase)):
-            self.search.enter(leaf.phase, phases)
+            self._search.enter(leaf.phase, phases)
             self._take(leaf.item)
 
     def _take(self, item: Item) -> None:
-        if self.search.take_from_cursor(item):
+        if self._search.take_from_cursor(item):
             return
-        way = self.search.best_for(item)
+        way = self._search.best_for(item)
         if way is None:
             raise PlanningFailed(f"no subgraph reaches {item.position.type}.{item.name}")
-        self.search.take(item, way)
+        self._search.take(item, way)
 
     def _leaves(self, item: Item, found: "list[_Leaf]", phase: int, beside: Sequence[Position] = ()) -> None:
         """`beside` are positions whose selections end up in the same objects of the answer as the item's."""

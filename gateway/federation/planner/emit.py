@@ -1,13 +1,13 @@
-"""Prints what a search has found as a plan: one request for each subgraph and round."""
+"""Prints a draft as a plan: one request for each subgraph and round."""
 
 from collections.abc import Iterator
 
+from gateway.federation.planner.draft import Draft
 from gateway.federation.planner.groups import Group, Selection
 from gateway.federation.planner.merge import merge_siblings
 from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import EntityPart, Fetch, Plan, Selected, Target
 from gateway.federation.planner.position import Order
-from gateway.federation.planner.search import Search
 
 # By entity alias (None: at a fetch's root) the places that selections fill.
 Places = dict[str | None, list[tuple[tuple[str, ...], Selection]]]
@@ -18,14 +18,14 @@ Layout = dict[int, Places]
 def emit_plan(
     ownership: Ownership,
     kind: str,
-    search: Search,
+    draft: Draft,
     declarations: dict[str, str],
     assumed: tuple[tuple[str, bool], ...],
 ) -> tuple[Plan, Layout]:
     """Groups of one subgraph and round become one fetch; equal entity selections become one `_entities`."""
     graphs = list(ownership.supergraph.graphs)
     batches: dict[tuple[int, int, int, bool, tuple[str, ...]], list[Group]] = {}
-    merged = merge_siblings(search.groups)
+    merged = merge_siblings(draft.groups)
     for group in merged:
         # A nested root type is asked by a request of its own: its fields belong elsewhere in the answer.
         at = () if group.entity else group.position.path()

@@ -1,51 +1,43 @@
-"""Finds the cheapest way to have the objects of a position in a subgraph, and makes it so.
+"""Finds the cheapest way to have the objects of a position in a subgraph.
 
-A *way* is a possibility: nothing is fetched for it until it is committed. Its cost is the round after which the
+A *way* is a possibility: nothing is fetched for it until the draft commits it. Its cost is the round after which the
 objects are there and the fetches that would be new, a fetch being one subgraph in one round.
 """
 
-from typing import TypeVar
-
 from gateway.federation.fieldset import FieldSet
-from gateway.federation.planner.groups import Cursor, Group, merge_inputs
+from gateway.federation.planner.draft import Draft
+from gateway.federation.planner.groups import Cursor
 from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import Representation
 from gateway.federation.planner.position import Item, Position
-from gateway.federation.planner.ways import NOTHING_NEW, Bucket, Frontier, Inputs, Pick, Way, is_free
+from gateway.federation.planner.ways import Frontier, Inputs, Pick, Way, is_free
 
 
 class Search:
-    """One plan in the making: its groups, and the ways to grow it.
+    """Finds ways to what a plan in the making still lacks.
 
     Parts of the answer are planned one after the other. What is deferred has fetches of its own, which may start from
     what the parts around it fetch, and only where there is no other way is a field of theirs fetched along.
     """
 
-    def __init__(self, ownership: Ownership, root: Position, prefer: int = 0) -> None:
+    def __init__(self, ownership: Ownership, draft: Draft, root: Position, prefer: int = 0) -> None:
         self.ownership = ownership
         self.supergraph = ownership.supergraph
+        self.draft = draft
         self.root = root
-        self.groups: list[Group] = []
-        self.buckets: set[Bucket] = set()
-        self.first_level = 1
-        self.last_level = 0
         self._memo: dict[Position, list[Way]] = {}
         self._relaxing: list[Position] | None = None
         self._guard: set[tuple[int, str, str]] = set()
         # Which of equally good subgraphs is taken first.
         self._prefer = prefer
-        self._phase = 0
         # The parts of the answer that stand around what is being planned, and itself.
         self._around = frozenset({0})
 
     def enter(self, phase: int, around: frozenset[int]) -> None:
         """What is planned from now on belongs to `phase`; it may build on the parts `around` it."""
-        if (phase, around) != (self._phase, self._around):
-            self._phase, self._around = phase, around
+        if (phase, around) != (self.draft.phase, self._around):
+            self.draft.phase, self._around = phase, around
             self._memo.clear()
-
-    def _bucket(self, graph: str, level: int) -> Bucket:
-        return (graph, level, self._phase)
 
     # -- ways -------------------------------------------------------------------------------------------------
 
@@ -89,7 +81,7 @@ class Search:
         existing = {
             cursor.group.graph: cursor
             for cursor in self.root.cursors
-            if cursor.group.level >= self.first_level and cursor.group.phase == self._phase
+            if cursor.group.level >= self.draft.first_level and cursor.group.phase == self.draft.phase
         }
         graphs = list(self.supergraph.local)
         for graph in reversed(graphs) if self._prefer else graphs:
@@ -99,10 +91,9 @@ class Search:
             if cursor is not None:
                 found = Way("cursor", self.root, graph, self.root.type, cursor.group.level, cursor=cursor)
             else:
-                bucket = self._bucket(graph, self.first_level)
-                new = NOTHING_NEW if bucket in self.buckets else frozenset({bucket})
-                found = Way("root", self.root, graph, self.root.type, self.first_level, new)
-            found.phase = self._phase
+                level = self.draft.first_level
+                found = Way("root", self.root, graph, self.root.type, level, self.draft.new(graph, level))
+            found.phase = self.draft.phase
             ways.offer(found)
         return ways
 
@@ -116,7 +107,8 @@ class Search:
                 if way.local in self.supergraph.interfaces.get(wanted, ()):
                     self._offer_virtual_cast(position, base, way, ways)
             elif wanted in local.possible:
-                provided = _provided_on(way.provided, wanted, self.supergraph.interfaces.get(wanted, ()))
+                interfaces = self.supergraph.interfaces.get(wanted, ())
+                provided = None if way.provided is None else way.provided.known_to_be(wanted, interfaces)
                 cast = Way("cast", position, way.graph, wanted, way.level, way.buckets, way, provided=provided)
                 cast.phase = way.phase
                 ways.offer(cast)
@@ -155,7 +147,7 @@ class Search:
         # time by another part it might differ: that is done only for a requirement that nothing else can meet.
         ways_there = [way for way in found if way.phase == parent.phase or parent.hidden]
         if not ways_there and not ways.ways:
-            ways_there = [way for way in found if way.phase != self._phase] or found
+            ways_there = [way for way in found if way.phase != self.draft.phase] or found
         for way in ways_there:
             field = self.ownership.field(way.graph, way.local, parent.name)
             if field is None:
@@ -206,11 +198,9 @@ class Search:
                 if inputs is None:
                     continue
                 level = inputs.level + 1
-                bucket = self._bucket(graph, level)
-                buckets = inputs.buckets if bucket in self.buckets else inputs.buckets | {bucket}
-                if ways.offer(
-                    Way("entity", position, graph, local.name, level, buckets, inputs=inputs, phase=self._phase)
-                ):
+                buckets = inputs.buckets | self.draft.new(graph, level)
+                phase = self.draft.phase
+                if ways.offer(Way("entity", position, graph, local.name, level, buckets, inputs=inputs, phase=phase)):
                     self._memo[position] = ways.ways
                     improved = True
         self._relaxing = outer
@@ -235,9 +225,9 @@ class Search:
         source = min(ways.ways, key=lambda way: way.cost)
         for graph, types in self.supergraph.local.items():
             if position.type in types:
-                bucket = self._bucket(graph, level)
-                buckets = source.buckets | (NOTHING_NEW if bucket in self.buckets else {bucket})
-                ways.offer(Way("requery", position, graph, position.type, level, buckets, source, phase=self._phase))
+                buckets = source.buckets | self.draft.new(graph, level)
+                phase = self.draft.phase
+                ways.offer(Way("requery", position, graph, position.type, level, buckets, source, phase=phase))
 
     def ways_for(self, position: Position, name: str) -> list[Way]:
         """Ways by which a field of the position's objects can be selected."""
@@ -284,15 +274,14 @@ class Search:
             if (
                 group.entity
                 and group.graph == graph
-                and group.phase == self._phase
+                and group.phase == self.draft.phase
                 and group.position is position
                 and group.level >= level
             ):
                 level = group.level
                 break
-        bucket = self._bucket(graph, level)
-        buckets = best.buckets if bucket in self.buckets else best.buckets | {bucket}
-        return Way("entity", position, graph, local, level, buckets, inputs=best, phase=self._phase)
+        buckets = best.buckets | self.draft.new(graph, level)
+        return Way("entity", position, graph, local, level, buckets, inputs=best, phase=self.draft.phase)
 
     def _resolve(self, position: Position, fieldset: FieldSet, nested: bool = False) -> Inputs | None:
         """The cheapest way to have every field of a field set; None when one is out of reach."""
@@ -357,7 +346,7 @@ class Search:
             total.include(Inputs(way.level, way.buckets, [Pick(way, item)]))
             total.fields.insert(0, Representation(TYPENAME, item.internal))
 
-    # -- commitment -------------------------------------------------------------------------------------------
+    # -- leaves -----------------------------------------------------------------------------------------------
 
     def best_for(self, item: Item) -> Way | None:
         """The way to a leaf that adds the fewest rounds, then the fewest fetches."""
@@ -365,20 +354,20 @@ class Search:
         only = item.position.restricted.get(id(item))
         if only is not None:
             ways = [way for way in ways if way.graph == only]
-        ways = [way for way in ways if way.phase == self._phase] or ways
+        ways = [way for way in ways if way.phase == self.draft.phase] or ways
         if not ways:
             return None
         order = {graph: index for index, graph in enumerate(self.supergraph.graphs)}
 
         def cost(way: Way) -> tuple[int, int, int, int]:
             tie = order[way.graph] if not self._prefer else -order[way.graph]
-            return (max(way.level, self.last_level), len(way.buckets), way.level, tie)
+            return (max(way.level, self.draft.last_level), len(way.buckets), way.level, tie)
 
         return min(ways, key=cost)
 
     def take(self, item: Item, way: Way) -> None:
         """Commits a way and selects the leaf there."""
-        cursor = self._commit(way)
+        cursor = self.draft.commit(way)
         cursor.selection.add(item, None)
         self._memo.clear()
 
@@ -389,18 +378,18 @@ class Search:
         for cursor in item.position.cursors:
             if only is not None and cursor.group.graph != only:
                 continue
-            if cursor.group.level < self.first_level and item.position is self.root:
+            if cursor.group.level < self.draft.first_level and item.position is self.root:
                 continue
-            if cursor.group.phase != self._phase and not self._comes_along(item, cursor):
+            if cursor.group.phase != self.draft.phase and not self._comes_along(item, cursor):
                 continue
             answered = self.ownership.answers(cursor.group.graph, cursor.selection.type, item.name, cursor.provided)
             if answered and (best is None or cursor.group.level < best.group.level):
                 best = cursor
         if best is None:
             return False
-        if best.group.level > self.first_level and len(self.ownership.owners(item.position.type, item.name)) > 1:
+        if best.group.level > self.draft.first_level and len(self.ownership.owners(item.position.type, item.name)) > 1:
             earlier = [
-                way for way in self.ways_for(item.position, item.name) if way.phase == self._phase and is_free(way)
+                way for way in self.ways_for(item.position, item.name) if way.phase == self.draft.phase and is_free(way)
             ]
             way = min(earlier, key=lambda candidate: candidate.level, default=None)
             if way is not None and way.level < best.group.level:
@@ -415,107 +404,3 @@ class Search:
         return cursor.group.phase in self._around and (
             item.name == TYPENAME or (taken is not None and taken[0] is item)
         )
-
-    def _commit(self, way: Way) -> Cursor:
-        if way.cursor is not None:
-            return way.cursor
-        if way.kind == "root":
-            cursor = self._new_cursor(way, self._group(way, way.graph, way.level, way.position, way.local, None))
-        elif way.kind == "requery":
-            source = self._commit(_given(way.source))
-            cursor = self._new_cursor(way, self._group(way, way.graph, way.level, way.position, way.local, None))
-            cursor.group.deps.add(source.group)
-        elif way.kind == "entity":
-            inputs = _given(way.inputs)
-            deps = self._take_picks(inputs)
-            for source in way.position.cursors:
-                deps |= source.needs
-            group = self._group(way, way.graph, way.level, way.position, way.local, inputs.fields)
-            group.deps |= deps - {group}
-            cursor = self._new_cursor(way, group)
-        elif way.kind == "step":
-            parent = self._commit(_given(way.source))
-            selection = parent.selection.add(_given(way.item), way.local)
-            cursor = self._existing(way, parent.group, _given(selection)) or Cursor(
-                parent.group, _given(selection), way.provided, parent.needs
-            )
-        else:
-            base = self._commit(_given(way.source))
-            if way.inputs is not None:
-                needs = base.needs | self._take_picks(way.inputs)
-                cursor = Cursor(base.group, base.selection, way.provided, needs)
-            else:
-                local = self.ownership.local(way.graph, base.selection.type)
-                selection = base.selection
-                if local is not None and local.abstract:
-                    selection = selection.cast(way.local)
-                else:
-                    # The subgraph knows the one type; whoever reads the answer knows only what the schema says.
-                    selection.typename = True
-                cursor = self._existing(way, base.group, selection) or Cursor(
-                    base.group, selection, way.provided, base.needs
-                )
-        if cursor not in way.position.cursors:
-            way.position.cursors.append(cursor)
-        way.cursor = cursor
-        return cursor
-
-    def _existing(self, way: Way, group: Group, selection: object) -> Cursor | None:
-        for cursor in way.position.cursors:
-            if cursor.group is group and cursor.selection is selection:
-                return cursor
-        return None
-
-    def _new_cursor(self, way: Way, group: Group) -> Cursor:
-        return self._existing(way, group, group.selection) or Cursor(group, group.selection, way.provided)
-
-    def _take_picks(self, inputs: Inputs) -> set[Group]:
-        deps: set[Group] = set()
-        for pick in inputs.picks:
-            source = self._commit(pick.way)
-            source.selection.add(pick.item, None)
-            deps.add(source.group)
-            deps |= source.needs
-        return deps
-
-    def _group(
-        self, way: Way, graph: str, level: int, position: Position, local: str, inputs: list[Representation] | None
-    ) -> Group:
-        for group in self.groups:
-            if (
-                group.graph == graph
-                and group.position is position
-                and group.local == local
-                and group.level == level
-                and group.phase == self._phase
-                and group.entity == (inputs is not None)
-                and (inputs is None or merge_inputs(group.inputs, inputs))
-            ):
-                return group
-        group = Group(graph, level, position, local, inputs is not None, len(self.groups), self._phase)
-        if inputs is not None:
-            merge_inputs(group.inputs, inputs)
-        self.groups.append(group)
-        self.buckets.add(self._bucket(graph, level))
-        self.last_level = max(self.last_level, level)
-        return group
-
-
-def _provided_on(provided: FieldSet | None, type_name: str, interfaces: tuple[str, ...]) -> FieldSet | None:
-    """What stays provided once an object is known to be of one type."""
-    if provided is None:
-        return None
-    result = FieldSet(provided.fields)
-    for condition, sub in provided.on:
-        if condition == type_name or condition in interfaces:
-            result = result.merged(sub)
-    return result
-
-
-_T = TypeVar("_T")
-
-
-def _given(value: _T | None) -> _T:
-    if value is None:
-        raise AssertionError("a way lacks what its kind promises")
-    return value
