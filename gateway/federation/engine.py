@@ -6,7 +6,7 @@ body = await engine.execute(GraphQLRequest(query="{ products { name } }"))
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any, Literal
 
@@ -181,7 +181,7 @@ class Engine:
             return b"}"
         return b',"extensions":' + _encode({"plan": str(plan)}) + b"}"
 
-    async def subscribe(self, request: GraphQLRequest) -> AsyncIterator[bytes]:
+    async def subscribe(self, request: GraphQLRequest) -> AsyncGenerator[bytes]:
         """One response body for each event. Raises RequestRefused before the first when the request is invalid."""
         try:
             program, variables, _ = self._prepare(request)

@@ -1,12 +1,11 @@
 """GraphQL over HTTP (draft of the GraphQL Foundation) as a raw ASGI application."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Mapping
 
 import structlog
 
-from gateway.federation import Engine, GraphQLRequest, RequestRefused
+from gateway.federation import Engine, EngineResponse, GraphQLRequest, RequestRefused
 from gateway.http.asgi import Header, Receive, Scope, Send, read_headers, respond
 from gateway.http.body import read_body
 from gateway.http.caller import Authenticate, Caller, NotAuthenticated
@@ -20,11 +19,10 @@ from gateway.http.page import GraphiQLPage
 from gateway.http.parameters import Parameters, read_json, read_url
 from gateway.http.refusals import ClientGone, HttpRefusal, error_body
 from gateway.http.socket import Socket
-from gateway.http.streaming import Framing, begin, stream_bodies
+from gateway.http.streaming import Framing, stream_bodies, to_its_end
 from gateway.http.streams import Streams
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 _ALLOW: Header = (b"allow", b"GET, POST")
 _ALLOW_POST: Header = (b"allow", b"POST")
@@ -104,16 +102,24 @@ class GraphQLDoor:
         if answer == "events":
             await self._stream(request, caller, receive, send)
         elif parts is not None and (answer is None or self._comes_in_parts(request)):
-            bodies: AsyncIterator[bytes] = self._engine.execute_in_parts(request, incremental_format(parts))
+            bodies = self._engine.execute_in_parts(request, incremental_format(parts))
             if not self._may_stop(request):
-                bodies = await _faults_told(begin(bodies))
+                bodies = to_its_end(bodies)
             await self._send_stream(bodies, multipart(parts), caller, receive, send)
         elif answer is not None:
             with self._departures.watching(receive, lambda: self._may_stop(request)):
-                response = await _faults_told(self._engine.execute_detailed(request))
+                response = await self._execute(request)
             # In the older media type a refused document is told apart by its body alone.
             status = 400 if answer == "graphql" and response.kind == "request_error" else 200
             await respond(send, status, response.body, CONTENT_TYPES[answer], (_VARY,))
+
+    async def _execute(self, request: GraphQLRequest) -> EngineResponse:
+        """A fault of ours is logged, and told without what it was."""
+        try:
+            return await self._engine.execute_detailed(request)
+        except Exception as exc:
+            log.exception("request_failed")
+            raise HttpRefusal(500, "Unexpected error.", "INTERNAL_SERVER_ERROR") from exc
 
     def _may_stop(self, request: GraphQLRequest) -> bool:
         """A mutation that was begun is brought to its end, whoever waits for it."""
@@ -155,22 +161,16 @@ class GraphQLDoor:
             return
         if kind == "subscription":
             request.deadline = None
-        await self._send_stream(self._engine.subscribe(request), EVENTS, caller, receive, send)
+        bodies = self._engine.subscribe(request)
+        if kind == "mutation":
+            bodies = to_its_end(bodies)
+        await self._send_stream(bodies, EVENTS, caller, receive, send)
 
     async def _send_stream(
-        self, bodies: AsyncIterator[bytes], framing: Framing, caller: Caller, receive: Receive, send: Send
+        self, bodies: AsyncGenerator[bytes], framing: Framing, caller: Caller, receive: Receive, send: Send
     ) -> None:
         with self._streams.one() as admitted:
             if not admitted:
                 raise HttpRefusal(503, "Too many streams are open.", "SERVICE_UNAVAILABLE", ((b"retry-after", b"5"),))
             beat = self._limits.keep_alive_seconds
             await stream_bodies(bodies, framing, caller.expires_at, beat, receive, send)
-
-
-async def _faults_told(work: Awaitable[T]) -> T:
-    """What the work gives. A fault of ours is logged, and told without what it was."""
-    try:
-        return await work
-    except Exception as exc:
-        log.exception("request_failed")
-        raise HttpRefusal(500, "Unexpected error.", "INTERNAL_SERVER_ERROR") from exc

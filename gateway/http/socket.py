@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from contextlib import aclosing
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -19,6 +19,7 @@ from gateway.http.guards import is_own_origin, locale_headers
 from gateway.http.limits import DoorLimits
 from gateway.http.parameters import Parameters, check_parameters
 from gateway.http.refusals import HttpRefusal
+from gateway.http.streaming import to_its_end
 from gateway.http.streams import Streams
 
 log = structlog.get_logger(__name__)
@@ -174,9 +175,13 @@ class Socket:
     async def _run(self, name: str, request: GraphQLRequest) -> None:
         task = asyncio.current_task()
         try:
-            if self._engine.operation_kind(request.query, request.operation_name) != "subscription":
+            kind = self._engine.operation_kind(request.query, request.operation_name)
+            if kind != "subscription":
                 request.deadline = asyncio.get_running_loop().time() + self._limits.request_seconds
-            async with aclosing(cast("Any", self._engine.subscribe(request))) as events:
+            bodies = self._engine.subscribe(request)
+            if kind == "mutation":
+                bodies = to_its_end(bodies)
+            async with aclosing(bodies) as events:
                 async for event in events:
                     await self._next(name, event)
             await self._finish(name, task, self._write({"type": "complete", "id": name}))

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Final
 
 import structlog
 
@@ -14,6 +14,9 @@ from gateway.http.asgi import Receive, Send
 from gateway.http.refusals import error_body
 
 log = structlog.get_logger(__name__)
+
+# The event loop alone would not keep them.
+_under_way: Final[set[asyncio.Task[bytes]]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +30,34 @@ class Framing:
     keep_alive: bytes | None = None
 
 
-async def begin(bodies: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bodies, the first of them made: whatever becomes of the client, it is not given up half-way."""
-    first = await anext(bodies)
+async def to_its_end(bodies: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """The same bodies. The first is made whoever still waits for it: a mutation is not left half done."""
+    gone = False
 
-    async def all_of_them() -> AsyncIterator[bytes]:
-        async with aclosing(cast("Any", bodies)):
-            yield first
-            async for body in bodies:
-                yield body
+    async def begin() -> bytes:
+        body = await anext(bodies)
+        if gone:
+            await bodies.aclose()
+        return body
 
-    return all_of_them()
+    first = asyncio.ensure_future(begin())
+    _under_way.add(first)
+    first.add_done_callback(_under_way.discard)
+    try:
+        body = await asyncio.shield(first)
+    except BaseException:
+        gone = True
+        if first.done():
+            await bodies.aclose()
+        raise
+    async with aclosing(bodies):
+        yield body
+        async for body in bodies:
+            yield body
 
 
 async def stream_bodies(
-    bodies: AsyncIterator[bytes],
+    bodies: AsyncGenerator[bytes],
     framing: Framing,
     expires_at: float | None,
     keep_alive: float,
@@ -76,7 +92,7 @@ async def wait_until_gone(receive: Receive) -> None:
 
 
 async def _send_all(
-    bodies: AsyncIterator[bytes], framing: Framing, expires_at: float | None, keep_alive: float, send: Send
+    bodies: AsyncGenerator[bytes], framing: Framing, expires_at: float | None, keep_alive: float, send: Send
 ) -> None:
     lock = asyncio.Lock()
 
@@ -92,7 +108,7 @@ async def _send_all(
     beating = asyncio.ensure_future(beat())
     left = None if expires_at is None else max(0.0, expires_at - time.time())
     try:
-        async with asyncio.timeout(left), aclosing(cast("Any", bodies)):
+        async with asyncio.timeout(left), aclosing(bodies):
             async for body in bodies:
                 await write(framing.frame(body))
     except TimeoutError:

@@ -39,13 +39,14 @@ LIMITS = DoorLimits(
 class Behind:
     """What reached the subgraph, which of its streams were ended, and which of its answers nobody waited for.
 
-    While `held` is set, greetings and touches are not answered.
+    While `held` is set, greetings and touches are not answered; `done` when one of these is after all.
     """
 
     requests: list[SubgraphRequest] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     given_up: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
     held: asyncio.Event | None = None
 
     async def answer(self, request: SubgraphRequest) -> dict[str, Any]:
@@ -57,6 +58,7 @@ class Behind:
             except asyncio.CancelledError:
                 self.given_up.set()
                 raise
+            self.done.set()
         given = msgspec.json.decode(request.variables or b"{}")
         values = {
             "greeting": f"Olá, {given.get('name') or 'mundo'}",

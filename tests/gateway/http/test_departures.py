@@ -4,6 +4,8 @@ import asyncio
 
 import httpx
 import pytest
+from websockets import Subprotocol
+from websockets.asyncio.client import connect
 
 from tests.gateway.http.conftest import Behind
 
@@ -27,13 +29,35 @@ async def test_a_query_is_given_up_with_its_client(address: str, behind: Behind,
     assert (await client.post("/graphql", json={"query": "{ who }"})).json() == {"data": {"who": None}}
 
 
-@pytest.mark.parametrize("accept", ["application/json", "multipart/mixed"])
+@pytest.mark.parametrize("accept", ["application/json", "multipart/mixed", "text/event-stream"])
 async def test_a_mutation_is_brought_to_its_end(address: str, behind: Behind, accept: str) -> None:
     behind.held = asyncio.Event()
     await leave_early(address, behind, "mutation { touch }", accept)
+    await goes_on(behind)
+
+
+@pytest.mark.parametrize("way", ["closes the connection", "completes the operation"])
+async def test_so_is_one_over_a_websocket(address: str, behind: Behind, way: str) -> None:
+    behind.held = asyncio.Event()
+    async with connect(f"ws://{address}/graphql", subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
+        await socket.send('{"type":"connection_init"}')
+        await socket.recv()
+        await socket.send('{"type":"subscribe","id":"1","payload":{"query":"mutation { touch }"}}')
+        await asyncio.wait_for(behind.asked.wait(), 3)
+        if way == "completes the operation":
+            await socket.send('{"type":"complete","id":"1"}')
+            await goes_on(behind)
+            return
+    await goes_on(behind)
+
+
+async def goes_on(behind: Behind) -> None:
+    """What the subgraph has been asked to do is not given up, and comes to its end."""
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(behind.given_up.wait(), 0.4)
+    assert behind.held is not None
     behind.held.set()
+    await asyncio.wait_for(behind.done.wait(), 3)
 
 
 async def test_a_client_that_waits_long_has_its_answer(client: httpx.AsyncClient, behind: Behind) -> None:
