@@ -79,6 +79,19 @@ def test_with_ticketing_away_requests_queue_and_are_served_when_it_is_back(ana: 
     await_status(ana, payload["reservation"]["id"], "HELD")
 
 
+def test_who_watches_a_reservation_notices_nothing_of_a_restart_but_the_state_again(ana: Shopper, running: Any) -> None:
+    """The subscription lives on through it: the present state comes first, then what changes after it."""
+    _, session, sector = next(row for row in sectors(ana) if not row[2]["numbered"])
+    reservation = held(ana, session["id"], sector["id"])
+    with ana.subscribed("subscription($r: ID!) { reservationStatus(id: $r) { status } }", r=reservation["id"]) as event:
+        assert event(20)["payload"] == {"data": {"reservationStatus": {"status": "HELD"}}}
+        with running.without("ticketing"):
+            pass
+        assert event(45)["payload"] == {"data": {"reservationStatus": {"status": "HELD"}}}
+        running.end_hold(reservation["id"])
+        assert event(20)["payload"] == {"data": {"reservationStatus": {"status": "EXPIRED"}}}
+
+
 def test_with_concessions_away_events_are_served_with_the_combos_known_last(ana: Shopper, running: Any) -> None:
     """The catalogue does not need concessions; what is old is told."""
     query = "{ events(first: 2) { edges { node { name combos(first: 2) { name } } } } }"
