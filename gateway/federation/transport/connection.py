@@ -138,8 +138,12 @@ class Connection(asyncio.Protocol):
             self._transport.write(request)
 
     def _write(self, request: bytes) -> None:
-        if not self.closed:
+        if not self._transport.is_closing():
             self._transport.write(request)
+
+    def is_open(self) -> bool:
+        """Whether another request can be sent. A connection may be on its way to being lost."""
+        return self.reusable and not self._transport.is_closing()
 
     def close(self) -> None:
         self.closed = True

@@ -185,7 +185,7 @@ class HttpTransport:
         while self._idle:
             connection = self._idle.pop()
             idle = connection.loop.time() - connection.idle_since
-            if connection.reusable and idle <= self._limits.idle_seconds:
+            if idle <= self._limits.idle_seconds and connection.is_open():
                 return connection
             connection.close()
             self._left()

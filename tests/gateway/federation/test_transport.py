@@ -150,6 +150,13 @@ async def test_an_answer_has_a_largest_size(raw: bytes) -> None:
         await ask(saying(raw, stay=1), limits=HttpLimits(response_bytes=50_000))
 
 
+async def again(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+    """Answers every request."""
+    while True:
+        await read_request(reader)
+        writer.write(OK)
+
+
 async def test_connections_are_kept_and_used_again() -> None:
     numbers = []
 
@@ -212,6 +219,34 @@ async def test_bytes_that_nobody_asked_for_are_no_answer(more: bytes) -> None:
         for _ in range(2):
             assert await transport.execute(request()) == ANSWER
             await asyncio.sleep(0.05)
+        await transport.close()
+
+
+@pytest.mark.parametrize("way", ["begin", "execute"])
+async def test_a_connection_that_is_being_lost_is_not_used(way: str) -> None:
+    """Nobody has been told of it yet: writing to it would be a fault of ours."""
+    async with server(again) as url:
+        transport = HttpTransport(url)
+        await transport.execute(request())
+        transport._idle[0]._transport.abort()
+        if way == "begin":
+            assert transport.begin(request(), lambda *_: None) is None
+            assert transport._open == 0
+        assert await transport.execute(request()) == ANSWER
+        await transport.close()
+
+
+async def test_a_connection_that_is_lost_before_its_request_is_written_is_as_if_nothing_had_been_sent() -> None:
+    told: dict[str, tuple[bytes | None, BaseException | None]] = {}
+    async with server(again) as url:
+        transport = HttpTransport(url)
+        await asyncio.gather(*(transport.execute(request()) for _ in range(2)))
+        last = transport._idle[0]
+        assert transport.begin(request(), lambda *outcome: told.update(first=outcome)) is not None
+        assert transport.begin(request(), lambda *outcome: told.update(second=outcome)) is last
+        last._transport.abort()
+        await asyncio.sleep(0.05)
+        assert told == {"first": (ANSWER, None), "second": (None, None)}
         await transport.close()
 
 
