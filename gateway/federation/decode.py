@@ -17,19 +17,21 @@ from gateway.federation.planner.groups import Selection
 from gateway.federation.planner.ownership import TYPENAME, Ownership
 from gateway.federation.planner.plan import Fetch, Plan, Representation
 from gateway.federation.planner.position import Item
-from gateway.federation.report import locate
-from gateway.federation.shape import FieldShape, ObjectShape
+from gateway.federation.shape import FieldShape, ObjectShape, children
 
 Path = tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Node:
-    """A selection with the place and the shape of the answer that it fills."""
+    """A selection with the place that it fills, and the shapes that objects can have there."""
 
     path: Path
-    shape: ObjectShape | None
+    shapes: list[ObjectShape]
     selection: Selection
+
+    def variants(self, internal: str) -> list[FieldShape]:
+        return [variant for shape in self.shapes for variant in shape.variants(internal)]
 
 
 class DecoderMaker:
@@ -55,7 +57,7 @@ class DecoderMaker:
         """Decodes a response of this fetch into dicts with `Raw` leaves. Raises msgspec.ValidationError."""
         groups = self.layout[fetch.id]
         built = {
-            alias: self._build([_Node(_plain(path), locate(self._shape, path), sel) for path, sel in entries])
+            alias: self._build([_Node(_plain(path), self._shape.at(path), sel) for path, sel in entries])
             for alias, entries in groups.items()
         }
         entities = {alias: _list_of(entity) for alias, entity in built.items() if alias is not None}
@@ -106,8 +108,7 @@ class DecoderMaker:
         for node, _, below in found:
             if below is None:
                 return Any
-            field = node.shape.find(internal) if node.shape is not None else None
-            nodes.append(_Node((*node.path, internal), field.child if field is not None else None, below))
+            nodes.append(_Node((*node.path, internal), children(node.variants(internal)), below))
         built: Any = self._build(nodes) | None
         item = found[0][1]
         declared = self._ownership.supergraph.types[item.position.type][item.name]
@@ -116,15 +117,15 @@ class DecoderMaker:
         return built
 
     def _is_raw(self, internal: str, node: _Node, below: Selection | None) -> bool:
-        field = node.shape.find(internal) if node.shape is not None else None
-        if node.shape is None or field is None or (node.path, internal) in self._touched:
+        variants = node.variants(internal)
+        if not variants or (node.path, internal) in self._touched:
             return False
-        if any(variant.judged or variant.also or variant.streamed for variant in node.shape.variants(internal)):
+        if any(variant.judged or variant.also or variant.streamed for variant in variants):
             return False
         if below is None:
             return True
         alone = self._selected[node.path, internal] == 1
-        return alone and field.child is not None and passes(field.child, below)
+        return alone and all(variant.child is not None and passes(variant.child, below) for variant in variants)
 
 
 def passes(shape: ObjectShape, selection: Selection) -> bool:

@@ -13,7 +13,7 @@ from gateway.federation.fallbacks import NEVER_HIDDEN, FallbackContext, name_as_
 from gateway.federation.join import find_objects, merge_object
 from gateway.federation.planner.plan import Fetch, Selected, asked_of
 from gateway.federation.policy import Policies
-from gateway.federation.report import Path, Report, client_path, find_paths, locate
+from gateway.federation.report import Path, Report, client_path, find_paths
 from gateway.federation.request import GraphQLRequest
 from gateway.federation.shape import FieldShape, ObjectShape
 
@@ -101,7 +101,7 @@ class Recovery:
                 for place, source, number in batch.places(index, self._data):
                     at = _Place(source, batch.part.targets[number].path, batch.part.alias, representation)
                     for selected in batch.part.targets[number].fields:
-                        if not _applies(selected, source, locate(shape, at.path)):
+                        if not _applies(selected, source, shape.at(at.path)):
                             continue
                         path = client_path(shape, [*place, selected.internal])
                         if not await self._fall_back(step.fetch, selected, at, failure.code, path):
@@ -125,8 +125,7 @@ class Recovery:
         except LookupError:
             return False
         if not policies.keeps(fetch.service, coordinate):
-            shape = locate(self._whole, at.path)
-            value = name_as_asked(value, shape.find(selected.internal) if shape is not None else None)
+            value = name_as_asked(value, self._field(selected, at))
         merge_object(at.found, {selected.internal: value})
         self._report.degrade(path, fallback.source, code)
         return True
@@ -176,11 +175,15 @@ class Recovery:
         if not policies.keeps(fetch.service, f"{selected.type}.{selected.name}"):
             return
         value = at.found.get(selected.internal)
-        shape = locate(self._whole, at.path)
-        field = shape.find(selected.internal) if shape is not None else None
+        field = self._field(selected, at)
         if value is not None and value != _NULL and field is not None and _begins_well(value, field):
             asked = asked_of(fetch, at.alias, selected, self._variables)
             policies.keep(fetch.service, selected, self._identity, at.representation, value, asked)
+
+    def _field(self, selected: Selected, at: _Place) -> FieldShape | None:
+        """How the client sees a field."""
+        shapes = self._whole.at(at.path)
+        return next((variant for shape in shapes for variant in shape.variants(selected.internal)), None)
 
 
 def _begins_well(value: Any, field: FieldShape) -> bool:
@@ -190,11 +193,9 @@ def _begins_well(value: Any, field: FieldShape) -> bool:
     return bytes(memoryview(value)[:1]) == (b"[" if "[" in field.wrappers else b"{")
 
 
-def _applies(selected: Selected, source: dict[str, Any], shape: Any) -> bool:
+def _applies(selected: Selected, source: dict[str, Any], shapes: list[ObjectShape]) -> bool:
+    """Whether a field is one of the object's type."""
     typename = source.get("__typename")
-    return (
-        shape is None
-        or typename is None
-        or selected.type in {typename, shape.declared}
-        or selected.type not in shape.by_type
-    )
+    if typename is None or not shapes:
+        return True
+    return any(selected.type in {typename, shape.declared} or selected.type not in shape.by_type for shape in shapes)

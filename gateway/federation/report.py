@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gateway.federation.shape import FieldShape, ObjectShape
+from gateway.federation.shape import ObjectShape, children
 
 Path = tuple[str | int, ...]
 
@@ -77,18 +77,19 @@ class Report:
             self.degraded.append({"path": list(path), "source": source, "reason": reason})
 
 
-def client_path(shape: ObjectShape | None, internal: list[Any]) -> Path:
+def client_path(shape: ObjectShape, internal: list[Any]) -> Path:
     """Response names as the client chose them; ends where the engine's own fields begin."""
     path: list[str | int] = []
+    here = [shape]
     for step in internal:
         if isinstance(step, int):
             path.append(step)
             continue
-        found: FieldShape | None = shape.find(step) if shape is not None else None
-        if found is None:
+        variants = [variant for one in here for variant in one.variants(step)]
+        if not variants:
             break
-        path.append(found.key)
-        shape = found.child
+        path.append(variants[0].key)
+        here = children(variants)
     return tuple(path)
 
 
@@ -109,14 +110,3 @@ def find_paths(node: Any, path: tuple[str, ...], prefix: list[Any], at: int = 0)
             yield from find_paths(node, path, prefix, at + 1)
         return
     yield from find_paths(node.get(step), path, [*prefix, step], at + 1)
-
-
-def locate(shape: ObjectShape, path: tuple[str, ...]) -> ObjectShape | None:
-    """The shape at a plan's path; None inside the engine's own fields."""
-    here: ObjectShape | None = shape
-    for step in path:
-        if step[0] == "|":
-            continue
-        found = here.find(step) if here is not None else None
-        here = found.child if found is not None else None
-    return here

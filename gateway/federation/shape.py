@@ -1,6 +1,6 @@
 """The shape of an answer: which response names, of what types, in which order, for which object types."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -63,16 +63,27 @@ class ObjectShape:
     def fields_of(self, typename: str | None) -> list[FieldShape]:
         return self.by_type.get(typename, self.common) if typename is not None else self.common
 
-    def find(self, internal: str) -> FieldShape | None:
-        """The visible field that has this response name inside, of whatever type."""
-        return next(self.variants(internal), None)
-
     def variants(self, internal: str) -> Iterator[FieldShape]:
-        """The same for each type of which it can be: one may put parts together that another has whole."""
+        """The visible fields that have this response name inside: for each type one, and one may put parts together
+        that another has whole.
+        """
         for fields in (self.common, *self.by_type.values()):
             for shape in fields:
                 if shape.internal == internal or internal in shape.also:
                     yield shape
+
+    def at(self, path: tuple[str, ...]) -> "list[ObjectShape]":
+        """The shapes that objects at a plan's path can have; none inside the engine's own fields."""
+        here = [self]
+        for step in path:
+            if step[0] != "|":
+                here = children([variant for shape in here for variant in shape.variants(step)])
+        return here
+
+
+def children(variants: Iterable[FieldShape]) -> list[ObjectShape]:
+    """What the objects of a field can look like."""
+    return list({id(variant.child): variant.child for variant in variants if variant.child is not None}.values())
 
 
 @dataclass(slots=True)

@@ -57,6 +57,25 @@ FOUND = [
         1,
     ),
     Feature(
+        "parts_of_one_object_below_parts_of_another",
+        "What an interface and one of its types select below two response names is put together all the way down.",
+        "a",
+        """
+        type Query @join__type(graph: A) { side: Side }
+        interface Side @join__type(graph: A) { id: ID twin: Side }
+        type Left implements Side @join__implements(graph: A, interface: "Side") @join__type(graph: A, key: "id") {
+          id: ID twin: Side @join__field(graph: A, type: "Side!")
+        }
+        type Right implements Side @join__implements(graph: A, interface: "Side") @join__type(graph: A, key: "id") {
+          id: ID twin: Side
+        }
+        """,
+        make_store({"side": _left}, _left, _right),
+        "{ side { twin { twin { id } } ... on Left { twin { x: id twin { __typename y: id } } } } }",
+        1,
+        1,
+    ),
+    Feature(
         "narrower_type_on_an_object",
         "An interface's field and its narrower version on one type are one value.",
         "a",
