@@ -13,6 +13,9 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
+# What has been selected so far of the objects at one place, and of those below.
+_Mentioned = dict[str, "_Mentioned"]
+
 
 @dataclass
 class Generated:
@@ -26,6 +29,7 @@ def operations(
 ) -> Generated:
     """`literals` gives texts to choose from for arguments, by `Type.field(argument)`.
 
+    What has been mentioned is often mentioned again, with other fields below: they have to be put together.
     With `incremental`, fragments are deferred and lists streamed here and there.
     """
     fragments: list[str] = []
@@ -66,7 +70,7 @@ def operations(
                 chosen.append(f"{argument}: {text}")
         return f"({', '.join(chosen)})" if chosen else ""
 
-    def selection(type_name: str, depth: int) -> str:
+    def selection(type_name: str, depth: int, mentioned: _Mentioned) -> str:
         declared = schema.type_map[type_name]
         parts = []
         for _ in range(draw(st.integers(1, 4))):
@@ -74,7 +78,8 @@ def operations(
             kind = draw(st.integers(0, 9))
             fields = getattr(declared, "fields", {})
             if kind < 7 and fields and budget[0] > 0:
-                name = draw(st.sampled_from(sorted(fields)))
+                again = sorted(mentioned.keys() & fields.keys())
+                name = draw(st.sampled_from(again if again and draw(st.booleans()) else sorted(fields)))
                 named = get_named_type(fields[name].type)
                 text = name + arguments(type_name, name, fields[name])
                 if draw(st.integers(0, 5)) == 0:
@@ -83,7 +88,11 @@ def operations(
                 if is_composite_type(named):
                     if depth <= 0:
                         continue
-                    text += f" {{ {selection(named.name, depth - 1)} }}"
+                    below = mentioned.setdefault(name, {})
+                    if is_abstract_type(declared) and draw(st.integers(0, 3)) == 0:
+                        member = draw(st.sampled_from([one.name for one in schema.get_possible_types(declared)]))
+                        parts.append(f"... on {member} {{ {text} {{ {selection(named.name, depth - 1, below)} }} }}")
+                    text += f" {{ {selection(named.name, depth - 1, below)} }}"
                 parts.append(text)
             elif kind < 9 and is_composite_type(declared) and depth > 0 and budget[0] > 0:
                 possible = [type_name]
@@ -95,7 +104,7 @@ def operations(
                     if is_abstract_type(candidate) and not other.startswith("__") and _overlap(schema, type_name, other)
                 ]
                 condition = draw(st.sampled_from(possible))
-                inner = selection(condition, depth - 1)
+                inner = selection(condition, depth - 1, mentioned)
                 if draw(st.integers(0, 3)) == 0:
                     name = f"F{len(fragments)}"
                     fragments.append(f"fragment {name} on {condition} {{ {inner} }}")
@@ -106,7 +115,7 @@ def operations(
                 parts.append(draw(st.sampled_from(["__typename", "kind: __typename"])))
         return " ".join(parts) or "__typename"
 
-    body = selection("Query", 6)
+    body = selection("Query", 6, {})
     variables: dict[str, object] = {"yes": True, "no": False, "usd": "USD", "n": 1}
     types = {"yes": "Boolean!", "no": "Boolean!", "usd": "String", "n": "Int!"}
     declared_variables = ", ".join(f"${name}: {types[name]}" for name in sorted(used))

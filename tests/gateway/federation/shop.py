@@ -48,7 +48,7 @@ SDL = supergraph_sdl(
       shipping: Int
         @join__field(graph: STOCK, requires: "price(currency: \\"USD\\") box { weight size }")
       similar: [Product] @join__field(graph: CATALOG)
-      reviews: [Review!]! @join__field(graph: REVIEWS)
+      reviews: [Review!] @join__field(graph: REVIEWS)
       author: User @join__field(graph: REVIEWS, provides: "name")
     }
 
@@ -63,12 +63,12 @@ SDL = supergraph_sdl(
     {
       id: ID! @join__field(graph: CATALOG) @join__field(graph: STOCK) @join__field(graph: REVIEWS)
       sku: Sku! @join__field(graph: CATALOG) @join__field(graph: STOCK)
-      title: String! @join__field(graph: CATALOG)
+      title: String @join__field(graph: CATALOG, type: "String!")
       price(currency: String = "BRL"): Int @join__field(graph: CATALOG)
       box: Box @join__field(graph: CATALOG)
       inStock: Int @join__field(graph: STOCK)
       minAge: Int @join__field(graph: STOCK)
-      similar: [Product] @join__field(graph: CATALOG)
+      similar: [Product] @join__field(graph: CATALOG, type: "[Product]!")
       reviews: [Review!] @join__field(graph: REVIEWS)
     }
 

@@ -42,7 +42,7 @@ BREAKABLE = [
     ("Book", "inStock"),
     ("Book", "reviews"),
     ("Toy", "minAge"),
-    ("Toy", "similar"),
+    ("Book", "similar"),
     ("Review", "stars"),
     ("Review", "body"),
     ("Review", "author"),
@@ -147,6 +147,7 @@ FOUND = [
     "{ node { id ... on Review { stars } } }",
     "{ products { ... on Toy { box { id: size } } box { __typename } } }",
     "{ products { similar { id } ... on Book { similar { id title } } } }",
+    "{ products { similar { similar { id } } ... on Toy { similar { similar { __typename } } } } }",
     "{ products { box { a: label } ... on Book { box { label } } box { __typename } } }",
 ]
 
