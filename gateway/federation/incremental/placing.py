@@ -3,10 +3,9 @@
 from typing import Any
 
 from gateway.federation.report import Path
-from gateway.federation.shape import ObjectShape
 
 
-def lies_within(path: Path, shape: ObjectShape | None, out: Any) -> bool:
+def lies_within(path: Path, out: Any) -> bool:
     """Whether a path below an object (or list) leads to what this part shows of it: to a null as well, not beyond."""
     for step in path:
         if out is None:
@@ -14,22 +13,17 @@ def lies_within(path: Path, shape: ObjectShape | None, out: Any) -> bool:
         if isinstance(step, int):
             if not isinstance(out, list) or step >= len(out):
                 return False
-            out = out[step]
-            continue
-        if shape is None:
+        elif not isinstance(out, dict):
             return True
-        shown = next(
-            (field for fields in (shape.common, *shape.by_type.values()) for field in fields if field.key == step), None
-        )
-        if shown is None or not isinstance(out, dict):
+        elif step not in out:
             return False
-        shape, out = shown.child, out.get(step)
+        out = out[step]
     return True
 
 
-def place_in(path: Path, base: Path, shape: ObjectShape, out: Any) -> bool:
+def place_in(path: Path, base: Path, out: Any) -> bool:
     """The same for a path from the root and a part that begins at `base`."""
-    return path[: len(base)] == base and lies_within(path[len(base) :], shape, out)
+    return path[: len(base)] == base and lies_within(path[len(base) :], out)
 
 
 def survives(path: Path, base: Path, out: Any, first: int = 0) -> bool:

@@ -112,10 +112,9 @@ class IncrementalRun:
         execution = self._root.execution
         completion = Completion(execution.report)
         part = Part(first=True)
-        shape = execution.program.shape
-        part.data = completion.complete_object(shape, materialise(execution.data), ())
+        part.data = completion.complete_object(execution.program.shape, materialise(execution.data), ())
         streams = self._find(completion, self._root, part.data, (), 0)
-        part.errors = self._errors(lambda path: not path or lies_within(path, shape, part.data))
+        part.errors = self._errors(lambda path: not path or lies_within(path, part.data))
         self._announce(part, streams)
         self._finish(part)
         return part
@@ -163,7 +162,7 @@ class IncrementalRun:
         later = group.later
         completion = Completion(group.scope.execution.report)
         data = completion.complete_object(later.shape, materialise(later.value), later.path)
-        errors = self._errors(lambda path: place_in(path, later.path, later.shape, data))
+        errors = self._errors(lambda path: place_in(path, later.path, data))
         if data is None:
             del self._groups[group]
             for fragment in group.fragments:
@@ -265,8 +264,7 @@ class IncrementalRun:
 
     def _shows(self, path: Path, stream: _Stream, items: list[object]) -> bool:
         at = len(stream.found.path)
-        shape = stream.found.field.child
-        return shape is None or lies_within(path[at + 1 :], shape, items[int(path[at]) - stream.tail.first])
+        return lies_within(path[at + 1 :], items[int(path[at]) - stream.tail.first])
 
     # -- what follows -----------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from gateway.federation.errors import PlanningFailed, RequestRefused
 from gateway.federation.fieldset import print_arguments
 from gateway.federation.operation.document import Operation, is_included
 from gateway.federation.operation.incremental import (
+    NAMES,
     DeferUse,
     StreamUse,
     find_directive,
@@ -79,6 +80,8 @@ class Normaliser:
         self._clock = 0
         self._incremental = incremental
         self._uses = 0
+        # By the id of a node of the document: whether anything in it may be deferred or streamed.
+        self._split: dict[int, bool] = {}
         self._phases: list[frozenset[DeferUse]] = [frozenset()]
         self._introspection: list[FieldNode] = []
 
@@ -181,13 +184,28 @@ class Normaliser:
             self._ask_of_each(position, found, key)
 
     def _expand_where_split(self, position: Position, found: _Found) -> None:
-        """So are those that one type has in other deferred fragments, and lists of which later items may follow."""
+        """So are those of which one type has a part in another part of the answer: it has to be seen as a whole."""
+        if not self._incremental:
+            return
         for key, met in list(found.scopes[None].items()):
             uses = {use for _, _, use in met}
-            others = [scope[key] for name, scope in found.scopes.items() if name is not None and key in scope]
-            streamed = any(find_directive(node, "stream") for _, node, _ in met)
-            if any(streamed or {use for _, _, use in other} != uses for other in others):
-                self._ask_of_each(position, found, key)
+            for other in [scope[key] for name, scope in found.scopes.items() if name is not None and key in scope]:
+                differ = {use for _, _, use in other} != uses
+                if differ or any(self._is_split(node) for _, node, _ in (*met, *other)):
+                    self._ask_of_each(position, found, key)
+                    break
+
+    def _is_split(self, node: Node) -> bool:
+        """Whether anything of a selection may be deferred or streamed."""
+        known = self._split.get(id(node))
+        if known is None:
+            selected: SelectionSetNode | None = getattr(node, "selection_set", None)
+            below: list[Node] = list(selected.selections) if selected is not None else []
+            if isinstance(node, FragmentSpreadNode):
+                below.append(self._operation.fragments[node.name.value])
+            parts = any(directive.name.value in NAMES for directive in getattr(node, "directives", ()))
+            known = self._split[id(node)] = parts or any(self._is_split(one) for one in below)
+        return known
 
     def _ask_of_each(self, position: Position, found: _Found, key: str) -> None:
         met = found.scopes[None].pop(key)

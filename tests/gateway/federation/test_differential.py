@@ -130,15 +130,20 @@ def test_answers_in_parts_come_to_what_the_monolith_answers(
     generated: Generated, broken: list[tuple[tuple[str, str], int]]
 ) -> None:
     assume(not validate(SCHEMA, parse(generated.query)))
-    store = shop.make_store()
-    for (type_name, field), which in broken:
-        objects = [entry for entry in store["objects"] if entry["__typename"] == type_name]
-        objects[which % len(objects)][field] = ValueError("broken")
     try:
         ENGINE.plan(generated.query, variables=generated.variables)
     except RequestRefused:
         assume(False)  # two selections of one list that differ in @stream
-    check_in_parts(store, generated)
+    check_in_parts(with_faults(broken), generated)
+
+
+def with_faults(broken: list[tuple[tuple[str, str], int]]) -> dict[str, Any]:
+    """Data in which some fields of some objects fail."""
+    store = shop.make_store()
+    for (type_name, field), which in broken:
+        objects = [entry for entry in store["objects"] if entry["__typename"] == type_name]
+        objects[which % len(objects)][field] = ValueError("broken")
+    return store
 
 
 # Operations that once answered wrongly.
@@ -163,3 +168,20 @@ def test_errors_below_what_another_error_takes_along_may_be_told_too() -> None:
 @pytest.mark.parametrize("query", FOUND)
 def test_found_operations_stay_right(query: str) -> None:
     check(shop.make_store(), Generated(query))
+
+
+FOUND_IN_PARTS: list[tuple[str, list[tuple[tuple[str, str], int]]]] = [
+    # The error of a field that only one of an interface's types has.
+    (
+        "{ latest { product { ... @defer { title } ... on Book { reviews { body } } reviews { id } } } }",
+        [(("Review", "body"), 0)],
+    ),
+    # What one of the types has in the first part is not delivered again.
+    ("{ products { ... on Book { box { label } } box { ... on Box @defer { label weight } } } }", []),
+    ("{ products { box { label } ... on Book { box { ... on Box @defer { label weight } } } } }", []),
+]
+
+
+@pytest.mark.parametrize(("query", "broken"), FOUND_IN_PARTS)
+def test_found_answers_in_parts_stay_right(query: str, broken: list[tuple[tuple[str, str], int]]) -> None:
+    check_in_parts(with_faults(broken), Generated(query))
