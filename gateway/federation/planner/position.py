@@ -57,7 +57,8 @@ class Names:
     """The items behind each response name of one place, whatever the types of the objects there.
 
     Selections on different types stand side by side in a request, and GraphQL wants their response names to agree all
-    the way down: so places are told apart by response names alone, while positions are also by type.
+    the way down: so places are told apart by response names alone, while positions are also by type. What the client
+    sees under one name is one place, also where it goes by several names inside: its parts are put together.
     """
 
     __slots__ = ("_below", "items")
@@ -66,11 +67,16 @@ class Names:
         self.items: dict[str, list[Item]] = {}
         self._below: dict[str, Names] = {}
 
-    def below(self, internal: str) -> "Names":
-        known = self._below.get(internal)
-        if known is None:
-            known = self._below[internal] = Names()
+    def below(self, item: Item) -> "Names":
+        """The place below an item, which has its response name by now."""
+        known = self._below.get(item.key) or Names()
+        self._below[item.key] = self._below[item.internal] = known
         return known
+
+    def leads_elsewhere(self, internal: str, key: str) -> bool:
+        """Whether what is below one name inside is another place than what the client sees below `key`."""
+        known = self._below.get(internal)
+        return known is not None and known is not self._below.get(key)
 
 
 class Position:
@@ -116,7 +122,7 @@ class Position:
         if base is not None:
             self.names: Names = base.names
         else:
-            self.names = parent.position.names.below(parent.internal) if parent is not None else Names()
+            self.names = parent.position.names.below(parent) if parent is not None else Names()
         self.owned: dict[tuple[str, str], Item] = {}
         self.restricted: dict[int, str] = {}
         # Response names of the base that this type's selections mention before the base's own do.
@@ -152,7 +158,7 @@ class Position:
         return item
 
     def _free(self, candidate: str, item: Item, ownership: Ownership) -> bool:
-        if candidate == TYPENAME and item.name != TYPENAME:
+        if (candidate == TYPENAME and item.name != TYPENAME) or self.names.leads_elsewhere(candidate, item.key):
             return False
         for other in self.names.items.get(candidate, ()):
             if (other.name, other.arguments) != (item.name, item.arguments):

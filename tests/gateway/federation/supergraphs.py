@@ -75,6 +75,10 @@ class Generated:
     def _chance(self, of: float) -> bool:
         return self._random.random() < of
 
+    def _mentions(self, of: float) -> int:
+        """How often something is mentioned in one selection: what is mentioned twice has to be put together."""
+        return 0 if not self._chance(of) else 2 if self._chance(0.2) else 1
+
     def _some(self, of: list[str]) -> list[str]:
         return sorted(self._random.sample(of, self._random.randint(1, len(of))))
 
@@ -235,14 +239,14 @@ class Generated:
             if named == _INTERFACE:
                 parts += [name for name in ("id", *(f"added{graph}" for graph in self._stand_ins)) if self._chance(0.4)]
             for member in self._members[named]:
-                parts += [f"... on {member} {self._select(member, depth)}"] if self._chance(0.6) else []
+                parts += [f"... on {member} {self._select(member, depth)}" for _ in range(self._mentions(0.6))]
         else:
             fields = self._value.fields if named == _VALUE else self._entities[named].fields
             for name, one in fields.items():
                 if one.shape in _SCALARS:
                     parts += [name if self._chance(0.9) else f"other_{name}: {name}"] if self._chance(0.45) else []
-                elif depth and self._chance(0.7):
-                    parts.append(f"{name} {self._select(one.named, depth - 1)}")
+                elif depth:
+                    parts += [f"{name} {self._select(one.named, depth - 1)}" for _ in range(self._mentions(0.7))]
         self._random.shuffle(parts)
         return "{ " + (" ".join(parts) or "__typename") + " }"
 

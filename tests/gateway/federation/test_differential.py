@@ -153,6 +153,7 @@ FOUND = [
     "{ products { ... on Toy { box { id: size } } box { __typename } } }",
     "{ products { similar { id } ... on Book { similar { id title } } } }",
     "{ products { similar { similar { id } } ... on Toy { similar { similar { __typename } } } } }",
+    "{ products { similar { inStock } ... on Toy { similar { id: box { __typename } } } } }",
     "{ products { box { a: label } ... on Book { box { label } } box { __typename } } }",
 ]
 
