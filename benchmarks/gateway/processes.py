@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from infra.local.services import GATEWAY_HTTP
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 GATEWAY_CORE: Final = 1
 LOAD_CORE: Final = 0
@@ -120,8 +122,8 @@ def resident_mb() -> float:
 
 
 def uvicorn(app: str, port: int) -> list[str]:
-    """The command that serves an ASGI application, with the options that the platform runs the gateway with."""
-    options = ["--loop", "uvloop", "--http", "gateway.http.server:GatheringProtocol", "--no-access-log"]
+    """The command that serves an ASGI application as the platform serves the gateway."""
+    options = ["--loop", "uvloop", "--http", GATEWAY_HTTP, "--no-access-log"]
     options += ["--log-level", "warning", "--no-server-header", "--no-proxy-headers"]
     return [
         *(sys.executable, "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port)),

@@ -59,7 +59,10 @@ Answered = Callable[[bytes | None, BaseException | None], None]
 
 
 class Call(Protocol):
-    """A request under way. After `cancel` its `Answered` is not called any more."""
+    """A request under way. After `cancel` its `Answered` is not called any more.
+
+    Once that has been called, the call is over and not to be touched: it may stand for another request already.
+    """
 
     def cancel(self) -> None: ...
 

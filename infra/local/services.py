@@ -6,6 +6,7 @@ The names of the variables are the same on AWS, where the task definitions set t
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from infra.local import ministack
 from infra.local.identity import Identity
@@ -56,6 +57,10 @@ class Ports:
         return f"http://127.0.0.1:{self.by_name[name]}"
 
 
+# How uvicorn speaks HTTP for the gateway (docs/adr/0008).
+GATEWAY_HTTP: Final = "gateway.http.server:GatheringProtocol"
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A web service of ours: `application` is the factory that uvicorn calls, `module:function`.
@@ -97,9 +102,7 @@ class Surroundings:
             **subgraphs,
             "sandbox": Service("sandbox", "infra.local.sandbox.app:create_app", self._sandbox()),
             "mailbox": Service("mailbox", "infra.local.mailbox:create_app", self._mailbox()),
-            "gateway": Service(
-                "gateway", "gateway.app:create_app", self._gateway(), "gateway.http.server:GatheringProtocol"
-            ),
+            "gateway": Service("gateway", "gateway.app:create_app", self._gateway(), GATEWAY_HTTP),
         }
 
     def database_url(self, service: str) -> str:

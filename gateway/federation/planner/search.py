@@ -123,22 +123,9 @@ class Search:
         teller = min(tellers, key=lambda candidate: candidate.cost)
         item = base.inject(TYPENAME, "", self.ownership)
         inputs = Inputs(teller.level, teller.buckets, [Pick(teller, item)])
-        level = max(way.level, teller.level)
-        ways.offer(
-            Way(
-                "cast",
-                position,
-                way.graph,
-                way.local,
-                level,
-                way.buckets | teller.buckets,
-                way,
-                None,
-                inputs,
-                way.provided,
-                phase=way.phase,
-            )
-        )
+        level, buckets, phase = max(way.level, teller.level), way.buckets | teller.buckets, way.phase
+        cast = Way("cast", position, way.graph, way.local, level, buckets, way, None, inputs, way.provided, phase=phase)
+        ways.offer(cast)
 
     def _offer_steps(self, position: Position, parent: Item, ways: Frontier) -> None:
         only = parent.position.restricted.get(id(parent))
@@ -160,21 +147,9 @@ class Search:
                 above = way.provided.field(parent.name)
                 if above is not None and above.children is not None:
                     provided = above.children.merged(provided)
-            ways.offer(
-                Way(
-                    "step",
-                    position,
-                    way.graph,
-                    field.named,
-                    way.level,
-                    way.buckets,
-                    way,
-                    parent,
-                    None,
-                    provided,
-                    phase=way.phase,
-                )
-            )
+            step = Way("step", position, way.graph, field.named, way.level, way.buckets, way, parent, provided=provided)
+            step.phase = way.phase
+            ways.offer(step)
 
     def _offer_moves(self, position: Position, ways: Frontier) -> None:
         """Moves by key, from whatever is already reached to whatever that opens, until nothing improves."""

@@ -26,7 +26,6 @@ class Connection(asyncio.Protocol):
     def __init__(self, max_body: int, ended: Ended, failed: Failed) -> None:
         self.reusable = False
         self.fresh = True
-        self.closed = False
         self.idle_since = 0.0
         self.answered: Answered = nobody
         self.repeatable = False
@@ -74,7 +73,6 @@ class Connection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
         self.reusable = False
         if not self._waiting:
             return
@@ -146,7 +144,6 @@ class Connection(asyncio.Protocol):
         return self.reusable and not self._transport.is_closing()
 
     def close(self) -> None:
-        self.closed = True
         self.reusable = False
         self._transport.abort()
 
@@ -161,7 +158,7 @@ class Connection(asyncio.Protocol):
             return
         chunks, self._chunks = self._chunks, []
         self._waiting = False
-        self.reusable = reusable and not self.closed
+        self.reusable = reusable
         self._ended(self, self._status, chunks[0] if len(chunks) == 1 else b"".join(chunks))
 
     def _fail(self, failure: SubgraphFailure, cause: BaseException | None = None) -> None:
