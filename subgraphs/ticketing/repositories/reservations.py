@@ -140,14 +140,21 @@ async def lock_due(
     connection: AsyncConnection, sector_ids: Iterable[UUID], now: datetime, limit: int
 ) -> list[Reservation]:
     """Up to ``limit`` reservations of locked sectors whose hold is over, the longest over first, locked in id order."""
+    # Materialised: chosen once, however the rest is planned.
     chosen = (
         sa.select(_R.id)
         .where(_R.sector_id.in_(set(sector_ids)), _HOLDING, _R.held_until <= now)
         .order_by(_R.held_until, _R.id)
         .limit(limit)
-        .scalar_subquery()
+        .cte("chosen")
+        .prefix_with("MATERIALIZED")
     )
-    statement = sa.select(*COLUMNS).where(_R.id.in_(chosen)).order_by(_R.id).with_for_update(key_share=True)
+    statement = (
+        sa.select(*COLUMNS)
+        .where(_R.id.in_(sa.select(chosen.c.id)))
+        .order_by(_R.id)
+        .with_for_update(key_share=True, of=reservations)
+    )
     rows = (await connection.execute(statement)).mappings().all()
     return [from_row(row) for row in rows]
 
