@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.chassis import events, inbox, metrics
 from subgraphs.chassis.aws import Aws
-from subgraphs.chassis.database import Database
+from subgraphs.chassis.database import BACKGROUND, Database
 from subgraphs.chassis.events import DomainEvent
 from subgraphs.chassis.waiting import first_of, pause_after
 
@@ -113,7 +113,7 @@ class EventConsumer(QueueConsumer):
 
     async def handle(self, event: DomainEvent) -> None:
         """What is done with one event, without the queue."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(BACKGROUND) as connection:
             first = await inbox.take(connection, event.id, event.type)
             if first:
                 await self._handler(connection, event)
