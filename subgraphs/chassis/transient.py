@@ -1,4 +1,4 @@
-"""Which faults of the database pass by themselves: whoever asks again a moment later may well succeed."""
+"""Which faults pass by themselves: whoever asks again a moment later may well succeed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from subgraphs.chassis.lane import LaneFull
 
 # https://www.postgresql.org/docs/16/errcodes-appendix.html
 _LOCK_NOT_AVAILABLE: Final = "55P03"
@@ -20,11 +22,11 @@ _PASSING_CLASSES: Final = (
 
 
 def may_pass(exc: BaseException | None) -> bool:
-    """Lock and statement time limits, deadlocks, lost connections, a pool with no place free; nothing else.
+    """Lock and statement time limits, deadlocks, lost connections, a pool or a lane without a place; nothing else.
 
     A broken constraint or a wrong statement stays what it is however often it is tried.
     """
-    if isinstance(exc, PoolTimeout | ConnectionError | TimeoutError):
+    if isinstance(exc, PoolTimeout | LaneFull | ConnectionError | TimeoutError):
         return True
     if not isinstance(exc, DBAPIError):
         return False
