@@ -102,4 +102,5 @@ webhook_events = sa.Table(
     sa.Column("outcome", sa.Text),
     sa.UniqueConstraint("provider", "event_id"),
     sa.Index("ix_webhook_events_due", "due_at", postgresql_where=sa.text("processed_at IS NULL")),
+    sa.Index("ix_webhook_events_processed_at", "processed_at"),
 )

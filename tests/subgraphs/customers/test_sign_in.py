@@ -121,14 +121,6 @@ async def test_guesses_made_at_once_cannot_slip_past_the_limit(service: Service)
     assert refusals.count("TOO_MANY_ATTEMPTS") == 7
 
 
-async def test_attempts_on_made_up_addresses_do_not_pile_up(service: Service, execute: Execute, count: Count) -> None:
-    for number in range(3):
-        await service.sign_in(f"nobody-{number}@example.com", "a guess")
-    await execute("UPDATE sign_in_attempts SET window_started_at = window_started_at - interval '15 minutes'")
-    await service.sign_in("somebody@example.com", "a guess")
-    assert await count("sign_in_attempts") == 1
-
-
 async def test_a_hash_of_weaker_parameters_is_made_anew_at_sign_in(
     service: Service, execute: Execute, db: Database
 ) -> None:

@@ -49,7 +49,7 @@ async def _seed(engine: AsyncEngine) -> None:
         long_ago = now - timedelta(days=1)
         await connection.execute(
             sa.insert(sign_in_attempts),
-            [{"email_hash": uuid4().bytes, "failures": 1, "window_started_at": long_ago} for _ in range(100)],
+            [{"subject_hash": uuid4().bytes, "failures": 1, "window_started_at": long_ago} for _ in range(100)],
         )
 
 

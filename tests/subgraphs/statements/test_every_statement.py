@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from importlib import import_module
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from subgraphs.chassis.retention import Retention, sweep
 from tests.subgraphs.statements import chassis, concessions, customers, notifications, payments, ticketing
 from tests.subgraphs.statements.rehearsal import Rehearsed, rehearse, statements_of
 
@@ -78,6 +80,26 @@ async def test_every_function_of_every_repository_works_again_and_again(
             except Exception as exc:
                 failures.append(f"{name}: {type(exc).__name__}: {exc}")
     assert failures == []
+
+
+@pytest.mark.parametrize("mode", ["auto", "force_generic_plan"])
+async def test_every_retention_rule_works_again_and_again_by_an_index(
+    rehearsed: Rehearsed, engine: AsyncEngine, mode: str
+) -> None:
+    rules: list[Retention] = list(import_module(f"subgraphs.{rehearsed.service}.retention").RULES)
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql(f"SET plan_cache_mode = {mode}")
+        await connection.commit()
+        for rule in rules:
+            with statements_of(engine) as seen:
+                await rehearse(connection, partial(_sweep, rule=rule))
+            for statement in seen:
+                plan = await _generic_plan(connection, statement)
+                assert f"Seq Scan on {rule.table}" not in plan, plan
+
+
+async def _sweep(connection: AsyncConnection, *, rule: Retention) -> None:
+    await sweep(connection, rule, limit=7)
 
 
 # With bound values instead of literals a generic plan cannot know that the index's rows are the ones asked for.
