@@ -40,11 +40,10 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        threads = max(1, _cores() // self._hasher.parallelism)
-        self._threads = threads
-        self._places = threads * (1 + WAITING_PER_THREAD)
+        self.threads = max(1, _cores() // self._hasher.parallelism)
+        self._places = self.threads * (1 + WAITING_PER_THREAD)
         # Twice as many as there are places: one who has one is never refused by the lane.
-        self._lane = Lane("passwords", threads=threads, waiting=2 * self._places, niceness=NICENESS)
+        self._lane = Lane("passwords", threads=self.threads, waiting=2 * self._places, niceness=NICENESS)
         self._clients: Counter[str | None] = Counter()
         self._seconds_each = 0.2
         # Verified for addresses that nobody has, so that the answer takes as long as for one that somebody has.
@@ -58,7 +57,7 @@ class Passwords:
         """
         taken = self._clients.total()
         if taken >= self._places or (client is not None and self._clients[client] >= AT_ONCE_PER_CLIENT):
-            raise TooBusy(timedelta(seconds=(taken + 1) * self._seconds_each / self._threads))
+            raise TooBusy(timedelta(seconds=(taken + 1) * self._seconds_each / self.threads))
         self._clients[client] += 1
         try:
             yield
