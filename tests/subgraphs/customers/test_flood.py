@@ -244,6 +244,20 @@ async def test_what_is_no_address_is_nobodys(service: Service, count: Count, add
     assert await count("sign_in_attempts") == 1
 
 
+# The queue is bounded for each client, not for each document: many in one would keep a place for as long as they take.
+async def test_a_document_signs_in_a_few_times_at_most(service: Service, count: Count) -> None:
+    def document(times: int) -> str:
+        fields = (
+            f'a{n}: signIn(input: {{ email: "n{n}@example.com", password: "x" }}) {{ expiresIn }}' for n in range(times)
+        )
+        return "mutation { " + " ".join(fields) + " }"
+
+    answer = await service(document(5))
+    assert answer["errors"][0]["extensions"]["code"] == "DOCUMENT_TOO_LARGE"
+    assert await count("sign_in_attempts") == 0
+    assert "errors" not in await service(document(4))
+
+
 # Rows are locked in one order: a flood of the same few accounts from the same few places must not deadlock.
 async def test_the_same_accounts_and_clients_at_once(service: Service) -> None:
     await service.sign_up(email="ana@example.com")
