@@ -14,7 +14,7 @@ from subgraphs.payments.domain.refunds import Refund, RefundStatus
 from subgraphs.payments.domain.states import PaymentStatus
 from subgraphs.payments.gateways.port import Notice
 from subgraphs.payments.repositories import payments, refunds, webhook_events
-from tests.subgraphs.statements.rehearsal import Rehearsed
+from tests.subgraphs.statements.rehearsal import Rehearsed, made_up
 
 PAYER: Final = uuid4()
 PAYMENTS: Final = [uuid4() for _ in range(100)]
@@ -23,7 +23,8 @@ _LONG_AGO: Final = datetime.now(UTC) - timedelta(hours=1)
 
 
 def _payment(payment_id: UUID, status: PaymentStatus = PaymentStatus.REQUIRES_ACTION) -> Payment:
-    return Payment(
+    return replace(
+        made_up(Payment),
         id=payment_id,
         payer_id=PAYER,
         reference=f"reservation:{payment_id}",
@@ -37,15 +38,17 @@ def _payment(payment_id: UUID, status: PaymentStatus = PaymentStatus.REQUIRES_AC
         expires_at=_LONG_AGO,
         created_at=_LONG_AGO,
         provider_reference=f"tx{payment_id.hex}",
+        failure_code=None,
     )
 
 
 def _refund(refund_id: UUID) -> Refund:
-    return Refund(refund_id, PAYMENTS[0], 1, "a reason", RefundStatus.REQUESTED, 1, _LONG_AGO)
+    return replace(made_up(Refund), id=refund_id, payment_id=PAYMENTS[0], status=RefundStatus.REQUESTED)
 
 
 def _notice(number: object) -> Notice:
-    return Notice("pix", f"event-{number}", "pix", f"tx{PAYMENTS[0].hex}")
+    reference = f"tx{PAYMENTS[0].hex}"
+    return Notice(provider="pix", event_id=f"event-{number}", kind="pix", provider_reference=reference)
 
 
 async def _seed(engine: AsyncEngine) -> None:
@@ -65,6 +68,7 @@ REHEARSED: Final = Rehearsed(
     seed=_seed,
     samples={
         "payment": lambda: _payment(uuid4()),
+        "provider": "pix",
         "payment_id": PAYMENTS[1],
         "payer_id": PAYER,
         "ids": PAYMENTS[:2],
