@@ -5,8 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import Any, Final
 
-from subgraphs.chassis.lane import Lane
 from subgraphs.chassis.settings import ServiceSettings
+from subgraphs.chassis.thread_lane import ThreadLane
 
 # A client's pool has as many connections, so that no thread waits for one.
 THREADS: Final = 10
@@ -20,7 +20,7 @@ class Aws:
         self._settings = settings
         self._clients: dict[str, Any] = {}
         self._lock = Lock()
-        self.lane = Lane("aws", threads=THREADS, waiting=WAITING)
+        self.lane = ThreadLane("aws", THREADS, WAITING)
 
     def client(self, name: str) -> Any:
         """``client("sns")``; connects within 2 s, reads within 10 s, tries at most twice. Blocks when first called."""
@@ -52,7 +52,7 @@ class Aws:
             result: dict[str, Any] = getattr(self.client(name), operation)(**parameters)
             return result
 
-        return await self.lane.run(run)
+        return await self.lane.call(run)
 
     def close(self) -> None:
         self.lane.close()

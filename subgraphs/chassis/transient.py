@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from subgraphs.chassis.lane import LaneFull
+from subgraphs.chassis.thread_lane import LaneFull
 
 # https://www.postgresql.org/docs/16/errcodes-appendix.html
 _LOCK_NOT_AVAILABLE: Final = "55P03"

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from subgraphs.chassis.lane import Lane
+from subgraphs.chassis.thread_lane import ThreadLane
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Passwords:
         self.threads = max(1, _cores() // self._hasher.parallelism)
         self._places = self.threads * (1 + WAITING_PER_THREAD)
         # Twice as many as there are places: one who has one is never refused by the lane.
-        self._lane = Lane("passwords", threads=self.threads, waiting=2 * self._places, niceness=NICENESS)
+        self._lane = ThreadLane("passwords", self.threads, 2 * self._places, niceness=NICENESS)
         self._clients: Counter[str | None] = Counter()
         self._seconds_each = 0.2
         # Verified for addresses that nobody has, so that the answer takes as long as for one that somebody has.
@@ -69,14 +69,14 @@ class Passwords:
     @property
     def places_taken(self) -> int:
         """By callers, or by a hash that is worked on although its caller has gone."""
-        return max(self._clients.total(), self._lane.places_taken)
+        return max(self._clients.total(), self._lane.taken)
 
     async def hash(self, password: str) -> str:
-        return await self._lane.run(self._timed, lambda: self._hasher.hash(_octets(password)))
+        return await self._lane.call(self._timed, lambda: self._hasher.hash(_octets(password)))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """False without a stored hash, after the same work."""
-        right = await self._lane.run(self._timed, lambda: self._matches(stored or self._nobodys, _octets(password)))
+        right = await self._lane.call(self._timed, lambda: self._matches(stored or self._nobodys, _octets(password)))
         return right and stored is not None
 
     def is_outdated(self, stored: str) -> bool:

@@ -12,12 +12,12 @@ from contextlib import suppress
 import pytest
 
 from subgraphs.chassis.aws import Aws
-from subgraphs.chassis.lane import Lane, LaneFull
+from subgraphs.chassis.thread_lane import LaneFull, ThreadLane
 
 
 @pytest.fixture
-def lane() -> Iterator[Lane]:
-    lane = Lane("lane-under-test", threads=2, waiting=3)
+def lane() -> Iterator[ThreadLane]:
+    lane = ThreadLane("lane-under-test", threads=2, waiting=3)
     yield lane
     lane.close()
 
@@ -35,26 +35,26 @@ class Gate:
         return "through"
 
 
-async def until_idle(lane: Lane) -> None:
+async def until_idle(lane: ThreadLane) -> None:
     async with asyncio.timeout(20):
-        while lane.places_taken:  # noqa: ASYNC110 - threads set no asyncio event
+        while lane.taken:  # noqa: ASYNC110 - threads set no asyncio event
             await asyncio.sleep(0.001)
 
 
-async def begun(lane: Lane, gate: Gate, count: int) -> list[asyncio.Task[str]]:
-    tasks = [asyncio.create_task(lane.run(gate.pass_through)) for _ in range(count)]
+async def begun(lane: ThreadLane, gate: Gate, count: int) -> list[asyncio.Task[str]]:
+    tasks = [asyncio.create_task(lane.call(gate.pass_through)) for _ in range(count)]
     async with asyncio.timeout(20):
-        while gate.entered < min(count, 2) or lane.places_taken < count:  # noqa: ASYNC110
+        while gate.entered < min(count, 2) or lane.taken < count:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     return tasks
 
 
-async def test_so_many_run_so_many_wait_and_one_more_is_refused_at_once(lane: Lane) -> None:
+async def test_so_many_run_so_many_wait_and_one_more_is_refused_at_once(lane: ThreadLane) -> None:
     gate = Gate()
     tasks = await begun(lane, gate, 5)
     assert (gate.entered, lane.running, lane.waiting) == (2, 2, 3)
     with pytest.raises(LaneFull):
-        await lane.run(gate.pass_through)
+        await lane.call(gate.pass_through)
     gate.open.set()
     assert await asyncio.gather(*tasks) == ["through"] * 5
     assert gate.entered == 5
@@ -62,7 +62,7 @@ async def test_so_many_run_so_many_wait_and_one_more_is_refused_at_once(lane: La
 
 
 # Hashing for a client who has left would only keep the others waiting.
-async def test_what_waits_is_dropped_when_its_caller_leaves(lane: Lane) -> None:
+async def test_what_waits_is_dropped_when_its_caller_leaves(lane: ThreadLane) -> None:
     gate = Gate()
     tasks = await begun(lane, gate, 5)
     for task in tasks[2:]:
@@ -76,14 +76,14 @@ async def test_what_waits_is_dropped_when_its_caller_leaves(lane: Lane) -> None:
 
 
 # The machine goes on working for a caller who has left: his place is free when the work is done, not before.
-async def test_work_that_has_begun_keeps_its_place_until_it_is_done(lane: Lane) -> None:
+async def test_work_that_has_begun_keeps_its_place_until_it_is_done(lane: ThreadLane) -> None:
     gate = Gate()
     tasks = await begun(lane, gate, 2)
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
     assert (lane.running, lane.waiting) == (2, 0)
-    later = asyncio.create_task(lane.run(gate.pass_through))
+    later = asyncio.create_task(lane.call(gate.pass_through))
     for _ in range(10):
         await asyncio.sleep(0)
     assert (lane.running, lane.waiting, gate.entered) == (2, 1, 2)
@@ -93,10 +93,10 @@ async def test_work_that_has_begun_keeps_its_place_until_it_is_done(lane: Lane) 
 
 
 async def test_a_thousand_callers_who_leave_at_random_moments_leave_no_place_taken() -> None:
-    lane, randomness = Lane("lane-under-test", threads=3, waiting=1_000), random.Random(1)
+    lane, randomness = ThreadLane("lane-under-test", threads=3, waiting=1_000), random.Random(1)
 
     async def leave() -> None:
-        task = asyncio.create_task(lane.run(time.sleep, 0.0005))
+        task = asyncio.create_task(lane.call(time.sleep, 0.0005))
         await asyncio.sleep(randomness.uniform(0, 0.005))
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -105,7 +105,7 @@ async def test_a_thousand_callers_who_leave_at_random_moments_leave_no_place_tak
     for _ in range(50):
         await asyncio.gather(*(leave() for _ in range(20)))
     await until_idle(lane)
-    assert await asyncio.gather(*(lane.run(str, number) for number in range(50))) == [str(n) for n in range(50)]
+    assert await asyncio.gather(*(lane.call(str, number) for number in range(50))) == [str(n) for n in range(50)]
     await until_idle(lane)
     lane.close()
 
@@ -127,21 +127,21 @@ async def test_calls_of_aws_that_are_cancelled_leave_no_thread_taken(aws: Aws) -
     assert [answer["ResponseMetadata"]["HTTPStatusCode"] for answer in answers] == [200] * 30
 
 
-async def test_what_fails_in_a_thread_fails_for_its_caller(lane: Lane) -> None:
+async def test_what_fails_in_a_thread_fails_for_its_caller(lane: ThreadLane) -> None:
     with pytest.raises(ZeroDivisionError):
-        await lane.run(lambda: 1 / 0)
+        await lane.call(lambda: 1 / 0)
     await until_idle(lane)
 
 
-async def test_work_sees_the_callers_context_variables(lane: Lane) -> None:
+async def test_work_sees_the_callers_context_variables(lane: ThreadLane) -> None:
     variable = contextvars.ContextVar("variable", default="")
     variable.set("the caller's")
-    assert await lane.run(variable.get) == "the caller's"
+    assert await lane.call(variable.get) == "the caller's"
 
 
 async def test_a_lane_may_let_everything_else_go_first() -> None:
-    lane = Lane("nice", threads=1, waiting=0, niceness=7)
+    lane = ThreadLane("nice", threads=1, waiting=0, niceness=7)
     here = os.getpriority(os.PRIO_PROCESS, 0)
-    nice = await lane.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    nice = await lane.call(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
     assert (nice, os.getpriority(os.PRIO_PROCESS, 0)) == (max(7, here), here)
     lane.close()

@@ -24,25 +24,24 @@ class LaneFull(Exception):
     """So many wait already that this one would wait too long. Nothing was begun."""
 
 
-class Lane:
+class ThreadLane:
     """``threads`` at once, ``waiting`` more in line. ``niceness`` (0 to 19) lets everything else go first."""
 
-    def __init__(self, name: str, *, threads: int, waiting: int, niceness: int = 0) -> None:
+    def __init__(self, name: str, threads: int, waiting: int, *, niceness: int = 0) -> None:
         self._executor = ThreadPoolExecutor(
             threads, thread_name_prefix=name, initializer=partial(_be_nice, niceness) if niceness else None
         )
         self._slots = asyncio.Semaphore(threads)
-        self._threads = threads
         self._waiting_most = waiting
         self.waiting = 0
         self.running = 0
 
     @property
-    def places_taken(self) -> int:
+    def taken(self) -> int:
         """What runs and what waits."""
         return self.running + self.waiting
 
-    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """``function(*args, **kwargs)`` in a thread, with the caller's context variables. Raises ``LaneFull``."""
         if self.waiting >= self._waiting_most and self._slots.locked():
             raise LaneFull
