@@ -145,3 +145,24 @@ async def test_a_lane_may_let_everything_else_go_first() -> None:
     nice = await lane.call(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
     assert (nice, os.getpriority(os.PRIO_PROCESS, 0)) == (max(7, here), here)
     lane.close()
+
+
+# As a Lambda does: each invocation has an event loop of its own, and may end it while a thread is still at work.
+def test_a_lane_outlives_the_event_loops_that_use_it() -> None:
+    lane = ThreadLane("lane-under-test", threads=2, waiting=50)
+
+    async def invocation(leave: bool) -> list[int]:
+        calls = [asyncio.create_task(lane.call(_slowly, number)) for number in range(10)]
+        await asyncio.sleep(0.002)
+        return [] if leave else await asyncio.gather(*calls)
+
+    for number in range(60):
+        answers = asyncio.run(invocation(leave=number % 2 == 0))
+        assert answers == ([] if number % 2 == 0 else list(range(10)))
+    asyncio.run(until_idle(lane))
+    lane.close()
+
+
+def _slowly(number: int) -> int:
+    time.sleep(0.001)
+    return number
