@@ -11,6 +11,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 import strawberry
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.chassis.app import build_app
@@ -20,6 +21,9 @@ from subgraphs.chassis.graphql.locale import Locale
 from subgraphs.chassis.graphql.messages import MESSAGES
 from subgraphs.chassis.graphql.schema import build_schema
 from subgraphs.chassis.transient import may_pass
+from workers.runtime.errors import TransientFault
+from workers.runtime.service_tokens import ServiceTokens
+from workers.runtime.subgraph_client import SubgraphClient
 
 POOL = 3
 SHORT = Limits(lock_ms=50, statement_ms=200)
@@ -251,3 +255,24 @@ async def test_a_held_lock_is_told_as_a_service_that_is_busy(
         assert error["extensions"]["retryAfterMs"] > 0
         assert error["path"] == ["rename"]
         assert error["message"] == MESSAGES["SERVICE_UNAVAILABLE"][Locale(language)]
+
+
+# What workers make of it: not a dead letter, but another try.
+async def test_a_held_lock_is_a_passing_fault_to_workers(
+    toy_database: Database, impatient: Database, settings: Callable[..., Any], serve: Any, caller: Any
+) -> None:
+    @asynccontextmanager
+    async def resources(_running: Any) -> AsyncIterator[Database]:
+        yield impatient
+
+    pem = caller.keys["workers"].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    app = build_app(settings(), build_schema(Query), resources=resources)
+    with httpx.HTTPTransport() as transport:
+        async with serve(app) as base:
+            services = SubgraphClient({"toy": f"{base}/graphql"}, ServiceTokens(lambda: pem), transport=transport)
+            async with toy_database.transaction() as holder:
+                await holder.execute(RENAME, {"name": "a"})
+                with pytest.raises(TransientFault):
+                    await asyncio.to_thread(services.ask, "toy", '{ rename(name: "a") }', {})
+            answer = await asyncio.to_thread(services.ask, "toy", '{ rename(name: "a!") }', {})
+            assert answer == {"rename": True}
