@@ -20,9 +20,11 @@ from subgraphs.chassis.thread_lane import ThreadLane
 
 T = TypeVar("T")
 
-# Whoever comes after so many waits for more than a second.
-WAITING_PER_THREAD: Final = 8
-AT_ONCE_PER_CLIENT: Final = 3
+# Whoever comes after so many would wait for a second.
+WAITING_PER_THREAD: Final = 4
+# Fewer than the eight operations that a service always lets in at once, so that others are always let in beside.
+MOST_PLACES: Final = 6
+AT_ONCE_PER_CLIENT: Final = 2
 # Threads that answer are scheduled first.
 NICENESS: Final = 5
 
@@ -41,9 +43,9 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         self.threads = max(1, _cores() // self._hasher.parallelism)
-        self._places = self.threads * (1 + WAITING_PER_THREAD)
+        self.places = min(self.threads * (1 + WAITING_PER_THREAD), MOST_PLACES)
         # Twice as many as there are places: one who has one is never refused by the lane.
-        self._lane = ThreadLane("passwords", self.threads, 2 * self._places, niceness=NICENESS)
+        self._lane = ThreadLane("passwords", self.threads, 2 * self.places, niceness=NICENESS)
         self._clients: Counter[str | None] = Counter()
         self._seconds_each = 0.2
         # Verified for addresses that nobody has, so that the answer takes as long as for one that somebody has.
@@ -53,10 +55,10 @@ class Passwords:
     def place(self, client: str | None) -> Iterator[None]:
         """Within it a password may be hashed. Take it before anything else is done: whoever gets none costs nothing.
 
-        Raises ``TooBusy`` when all places are taken, or three by this client (``Context.client_address``).
+        Raises ``TooBusy`` when all places are taken, or two by this client (``Context.client_address``).
         """
         taken = self._clients.total()
-        if taken >= self._places or (client is not None and self._clients[client] >= AT_ONCE_PER_CLIENT):
+        if taken >= self.places or (client is not None and self._clients[client] >= AT_ONCE_PER_CLIENT):
             raise TooBusy(timedelta(seconds=(taken + 1) * self._seconds_each / self.threads))
         self._clients[client] += 1
         try:

@@ -31,19 +31,19 @@ class Gate:
 
     def pass_through(self) -> str:
         self.entered += 1
-        assert self.open.wait(20)
+        assert self.open.wait(60)
         return "through"
 
 
 async def until_idle(lane: ThreadLane) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while lane.taken:  # noqa: ASYNC110 - threads set no asyncio event
             await asyncio.sleep(0.001)
 
 
 async def begun(lane: ThreadLane, gate: Gate, count: int) -> list[asyncio.Task[str]]:
     tasks = [asyncio.create_task(lane.call(gate.pass_through)) for _ in range(count)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while gate.entered < min(count, 2) or lane.taken < count:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     return tasks

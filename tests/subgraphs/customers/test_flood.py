@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from subgraphs.chassis.app import Running
 from subgraphs.chassis.database import Database
 from subgraphs.customers.app import create_app
-from subgraphs.customers.passwords import AT_ONCE_PER_CLIENT, WAITING_PER_THREAD, Passwords
+from subgraphs.customers.passwords import AT_ONCE_PER_CLIENT, Passwords
 from subgraphs.customers.settings import Settings
 from tests.subgraphs.customers.conftest import PASSWORD, Service, codes, key_of
 
@@ -33,7 +33,7 @@ class GatedHasher(PasswordHasher):
 
     def verify(self, *args: Any, **kwargs: Any) -> Any:
         self.entered += 1
-        assert self.gate.wait(30)
+        assert self.gate.wait(60)
         return super().verify(*args, **kwargs)
 
 
@@ -45,23 +45,18 @@ class Flooded:
     passwords: Passwords
 
     @property
-    def places(self) -> int:
-        """One of two cores, since a hash is worked on by four threads of argon2's own; and those in line for it."""
-        return self.passwords.threads * (1 + WAITING_PER_THREAD)
-
-    @property
     def running(self) -> Running:
         running: Running = self.app.state.running
         return running
 
     async def full(self) -> None:
         """Until every place is taken by somebody."""
-        async with asyncio.timeout(20):
-            while self.passwords.places_taken < self.places or not self.hasher.entered:  # noqa: ASYNC110
+        async with asyncio.timeout(60):
+            while self.passwords.places_taken < self.passwords.places or not self.hasher.entered:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
     async def idle(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.passwords.places_taken or self.running.database.places_taken():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
@@ -95,18 +90,18 @@ async def test_of_two_hundred_sign_ins_few_are_hashed_and_nobody_else_waits(floo
     ]
     await flooded.full()
     # Whoever waits for a thread holds no connection meanwhile.
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while flooded.running.database.places_taken():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
     # All of this is answered while not one of the two hundred has got past its hash.
-    for _ in range(20):
+    for _ in range(5):
         me = await service("{ me { email consents { purpose } } }", customer=key_of(ana))
         assert me["data"]["me"]["email"] == "ana@example.com"
         ana |= await service.refresh(ana["refreshToken"])
         assert (await service.client.get("/.well-known/jwks.json")).status_code == 200
     admitted = [task for task in flood if not task.done()]
-    assert len(admitted) == flooded.places
+    assert len(admitted) == flooded.passwords.places
     refused = [task.result() for task in flood if task.done()]
     assert {code for payload in refused for code, _ in codes(payload)} == {"TOO_MANY_ATTEMPTS"}
     assert all(payload["errors"][0]["retryAfterMs"] > 0 for payload in refused)
@@ -121,17 +116,17 @@ async def test_of_two_hundred_sign_ins_few_are_hashed_and_nobody_else_waits(floo
 async def test_a_refused_attempt_costs_no_statement_and_counts_against_nobody(flooded: Flooded, count: Count) -> None:
     flood = [
         asyncio.create_task(flooded.service.sign_in(f"nobody-{number}@example.com", "a guess", client=client(number)))
-        for number in range(flooded.places)
+        for number in range(flooded.passwords.places)
     ]
     await flooded.full()
     for _ in range(20):
         refused = await flooded.service.sign_in("ana@example.com", "a guess", client=client(900))
         assert codes(refused) == [("TOO_MANY_ATTEMPTS", None)]
     # One row for each account and each client that was let in.
-    async with asyncio.timeout(20):
-        while await count("sign_in_attempts") < 2 * flooded.places:  # noqa: ASYNC110
+    async with asyncio.timeout(60):
+        while await count("sign_in_attempts") < 2 * flooded.passwords.places:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
-    assert await count("sign_in_attempts") == 2 * flooded.places
+    assert await count("sign_in_attempts") == 2 * flooded.passwords.places
     flooded.hasher.gate.set()
     await asyncio.gather(*flood)
 
@@ -146,7 +141,7 @@ async def test_one_client_takes_a_few_places_only(flooded: Flooded, spelled: str
         )
         for number in range(10)
     ]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while sum(task.done() for task in flood) < 10 - AT_ONCE_PER_CLIENT:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     others = asyncio.create_task(flooded.service.sign_in("bia@example.com", "a guess", client="198.51.100.9"))
@@ -175,7 +170,7 @@ async def test_only_the_gateways_word_for_an_address_counts(flooded: Flooded) ->
 
 # A deadline that passes, or a client who leaves: what waits is never hashed, what runs gives its place back after it.
 async def test_nobody_is_hashed_for_who_has_gone(flooded: Flooded) -> None:
-    for turn in range(20):
+    for turn in range(10):
         begun = flooded.hasher.entered
         flood = [
             asyncio.create_task(
@@ -183,10 +178,10 @@ async def test_nobody_is_hashed_for_who_has_gone(flooded: Flooded) -> None:
                     f"nobody-{turn}-{number}@example.com", "a guess", client=client(20 * turn + number)
                 )
             )
-            for number in range(flooded.places)
+            for number in range(flooded.passwords.places)
         ]
-        async with asyncio.timeout(20):
-            while flooded.passwords.places_taken < flooded.places or flooded.hasher.entered == begun:  # noqa: ASYNC110
+        async with asyncio.timeout(60):
+            while flooded.passwords.places_taken < flooded.passwords.places or flooded.hasher.entered == begun:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         for task in flood:
             task.cancel()
@@ -196,7 +191,7 @@ async def test_nobody_is_hashed_for_who_has_gone(flooded: Flooded) -> None:
         flooded.hasher.gate.set()
         await flooded.idle()
         flooded.hasher.gate.clear()
-    assert flooded.hasher.entered == 20 * flooded.passwords.threads
+    assert flooded.hasher.entered == 10 * flooded.passwords.threads
 
 
 async def test_an_account_that_is_locked_says_for_how_long(service: Service, execute: Execute) -> None:
