@@ -42,7 +42,7 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self.threads = max(1, _cores() // self._hasher.parallelism)
+        self.threads = min(max(1, _cores() // self._hasher.parallelism), MOST_PLACES)
         self.places = min(self.threads * (1 + WAITING_PER_THREAD), MOST_PLACES)
         # Twice as many as there are places: one who has one is never refused by the lane.
         self._lane = ThreadLane("passwords", self.threads, 2 * self.places, niceness=NICENESS)
