@@ -34,7 +34,7 @@ class Limits:
 
 
 # Somebody waits for the answer, and a place in the pool is held meanwhile.
-REQUEST: Final = Limits(lock_ms=2_000, statement_ms=5_000)
+REQUEST: Final = Limits(lock_ms=3_000, statement_ms=5_000)
 # Nobody waits, and what is given up is only done again.
 BACKGROUND: Final = Limits(lock_ms=10_000, statement_ms=30_000)
 
