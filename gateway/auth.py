@@ -7,9 +7,9 @@ AuthenticationRefused        the request carries a token, and it does not count:
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -124,7 +124,7 @@ class BuyerTokens:
     issuer: str
     audience: str
     clock: Callable[[], float] = time.time
-    _verified: dict[str, Authenticated] = field(default_factory=dict)
+    _verified: OrderedDict[str, Authenticated] = field(default_factory=OrderedDict)
 
     async def authenticate(self, authorization: str | None) -> Authenticated:
         """From the value of an `Authorization` header; without one, anonymous. Raises AuthenticationRefused."""
@@ -140,7 +140,7 @@ class BuyerTokens:
         self._verified.pop(token, None)
         verified = await self._verify(token)
         if len(self._verified) >= REMEMBERED_TOKENS:
-            del self._verified[next(iter(self._verified))]
+            self._verified.popitem(last=False)
         self._verified[token] = verified
         return verified
 
@@ -180,7 +180,9 @@ class ServiceTokens:
 
     key: Ed25519PrivateKey
     clock: Callable[[], float] = time.time
-    _minted: dict[tuple[str, Buyer | None], tuple[float, str]] = field(default_factory=dict)
+    # In the order of minting, which is the order of expiring: every token lives equally long. Not a dict, whose first
+    # entry is searched for among all that were deleted before it.
+    _minted: OrderedDict[tuple[str, Buyer | None], tuple[float, str]] = field(default_factory=OrderedDict)
 
     @classmethod
     def from_pem(cls, pem: str) -> "ServiceTokens":
@@ -202,15 +204,14 @@ class ServiceTokens:
             claims |= {"sub": str(buyer.customer_id), "scope": " ".join(sorted(buyer.scopes))}
         token = jwt.encode(claims, self.key, algorithm=ALGORITHM, headers={"kid": CALLER})
         self._minted.pop((service, buyer), None)
-        if len(self._minted) >= REMEMBERED_TOKENS:
-            self._forget(now)
+        self._forget(now)
         self._minted[service, buyer] = (expires_at, token)
         return token
 
     def _forget(self, now: float) -> None:
-        expired: Sequence[Any] = [key for key, (expires_at, _) in self._minted.items() if expires_at <= now]
-        for key in expired:
-            del self._minted[key]
-        with contextlib.suppress(StopIteration):
-            if not expired:
-                del self._minted[next(iter(self._minted))]
+        """The oldest two, if they have expired or there are too many: more than come in, and never a long search."""
+        for _ in range(2):
+            oldest = next(iter(self._minted.values()), None)
+            if oldest is None or (oldest[0] > now and len(self._minted) < REMEMBERED_TOKENS):
+                return
+            self._minted.popitem(last=False)

@@ -1,6 +1,6 @@
 """The microservice chassis: what every service needs and none should write twice. It knows no service.
 
-A service is six small files on top of it::
+A service is a few small files on top of it::
 
     # settings.py
     class Settings(ServiceSettings):
@@ -27,9 +27,12 @@ A service is six small files on top of it::
     async with info.context.database.transaction() as connection:
         await outbox.append(connection, new_event("payment.created", source="payments", subject=id, data=Created(...)))
 
+    # retention.py
+    RULES = (idempotency.RETENTION,)
+
     # app.py
     def create_app(settings: Settings | None = None) -> FastAPI:
-        return build_app(settings or Settings(), schema, resources=open_clients, consumers=consumers)
+        return build_app(settings or Settings(), schema, resources=open_clients, consumers=consumers, retention=RULES)
 
     # migrations/env.py
     run_migrations(context, metadata)
@@ -37,6 +40,7 @@ A service is six small files on top of it::
 Commands: ``python -m subgraphs.chassis.migrate payments`` · ``python -m subgraphs.chassis.sdl payments`` ·
 ``python -m subgraphs.chassis.event_schema payments``.
 
-Rooms: ``settings`` ``database`` ``listener`` ``events`` ``outbox`` ``inbox`` ``consumer`` ``idempotency`` ``aws``
-``identity`` ``service_tokens`` ``telemetry`` ``metrics`` ``health`` ``migrations`` ``demo`` ``app`` and ``graphql/``.
+Rooms: ``settings`` ``database`` ``transient`` ``listener`` ``events`` ``outbox`` ``inbox`` ``consumer`` ``idempotency``
+``retention`` ``aws`` ``thread_lane`` ``waiting`` ``qr_codes`` ``identity`` ``client_address`` ``service_tokens``
+``telemetry`` ``metrics`` ``health`` ``migrations`` ``demo`` ``app`` and ``graphql/``.
 """

@@ -20,6 +20,7 @@ from subgraphs.chassis.database import Database
 from subgraphs.chassis.endpoint import GraphQLEndpoint
 from subgraphs.chassis.gatekeeper import BodyTooLarge, Gatekeeper
 from subgraphs.chassis.relay import Relay
+from subgraphs.chassis.retention import Retention, retention_task
 from subgraphs.chassis.service_tokens import ServiceTokenVerifier
 from subgraphs.chassis.settings import ServiceSettings
 from subgraphs.chassis.telemetry import configure_logging
@@ -59,13 +60,17 @@ def build_app(
     consumers: Consumers | None = None,
     background: Sequence[BackgroundTask] = (),
     routers: Sequence[APIRouter] = (),
+    retention: Sequence[Retention] = (),
 ) -> FastAPI:
     """``/graphql``, ``/health/live|ready``, the outbox relay (with a database and a topic) and the service's own parts.
 
     ``resources(running)`` is entered when the service starts and is what ``info.context.resources`` gives.
     ``consumers(running)`` run until the service stops; ``background`` tasks are called with the running service and
-    an event that is set when they have to end; ``routers`` are routes beside GraphQL (no service token there).
+    an event that is set when they have to end; ``routers`` are routes beside GraphQL (no service token there);
+    ``retention`` says which rows are deleted when.
     """
+    if retention:
+        background = (*background, retention_task(retention))
     configure_logging(settings.service, settings.log_level)
     verifier = ServiceTokenVerifier(settings.service_token_jwks, settings.service)
 

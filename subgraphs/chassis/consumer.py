@@ -12,15 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.chassis import events, inbox, metrics
 from subgraphs.chassis.aws import Aws
-from subgraphs.chassis.database import Database
+from subgraphs.chassis.database import BACKGROUND, Database
 from subgraphs.chassis.events import DomainEvent
+from subgraphs.chassis.waiting import first_of, pause_after
 
 log = structlog.get_logger(__name__)
 
 # Short enough to stop within it, long enough to cost nothing while idle.
 WAIT_SECONDS: Final = 2
 CONCURRENCY: Final = 4
-MAX_BACKOFF_SECONDS: Final = 10.0
 
 Take = Callable[[DomainEvent], Awaitable[None]]
 Handler = Callable[[AsyncConnection, DomainEvent], Awaitable[None]]
@@ -50,10 +50,7 @@ class QueueConsumer:
             except Exception:  # the queue or the network is down: the consumer outlives it
                 failures += 1
                 log.exception("event_consumer_failed", failures=failures)
-                try:
-                    await asyncio.wait_for(stopping.wait(), min(0.2 * 2**failures, MAX_BACKOFF_SECONDS))
-                except TimeoutError:
-                    continue
+                await first_of(stopping, seconds=pause_after(failures))
 
     async def consume_batch(self) -> int:
         """Receive up to ten messages, handle them, delete those that succeeded; how many were handled."""
@@ -116,7 +113,7 @@ class EventConsumer(QueueConsumer):
 
     async def handle(self, event: DomainEvent) -> None:
         """What is done with one event, without the queue."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(BACKGROUND) as connection:
             first = await inbox.take(connection, event.id, event.type)
             if first:
                 await self._handler(connection, event)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, literal_column, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 NAMING_CONVENTION: Final = {
@@ -21,18 +22,47 @@ NAMING_CONVENTION: Final = {
 # Left in a connection's ``info`` by the outbox, so that a commit wakes the relay without a query or a NOTIFY.
 OUTBOX_MARK: Final = "chassis.outbox"
 
-STATEMENT_TIMEOUT_MS: Final = 15_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a statement may wait for a lock, and take in all, in milliseconds. Held by the server."""
+
+    lock_ms: int
+    statement_ms: int
+
+
+# Somebody waits for the answer, and a place in the pool is held meanwhile.
+REQUEST: Final = Limits(lock_ms=3_000, statement_ms=5_000)
+# Nobody waits, and what is given up is only done again.
+BACKGROUND: Final = Limits(lock_ms=10_000, statement_ms=30_000)
+
+
+# Until the transaction ends (the third argument).
+_SET_LIMITS: Final = text("SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :all, true)")
+
+
+def is_one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
+    """``column IN ('A', 'B')`` with the values in the SQL text: use it for what a partial index's predicate says.
+
+    From a statement's sixth execution on a connection PostgreSQL may plan it without looking at bound values. It then
+    uses no partial index, and an ``ON CONFLICT`` that needs one is an error.
+    """
+    return column.in_([literal_column("'{}'".format(str(value).replace("'", "''"))) for value in sorted(values)])
 
 
 class Database:
     """A connection pool. Use ``transaction()`` to write, ``connect()`` to read; nobody else commits.
 
-    Every statement is cut off after 15 s and a transaction left idle after 30 s, by the server.
-    Connecting, and waiting for a free connection, each take at most 5 s (``TimeoutError``).
+    The server cuts off what takes longer than ``limits``, and a transaction left idle after 30 s.
+    Connecting, and waiting for a free connection, each take at most 5 s. ``transient.may_pass`` tells such faults
+    from those that stay.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5, application_name: str = "bilhetagem") -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 5, application_name: str = "bilhetagem", limits: Limits = REQUEST
+    ) -> None:
         self.url = url
         self.events_committed = asyncio.Event()
         self._engine = create_async_engine(
@@ -49,18 +79,26 @@ class Database:
                     "timezone": "UTC",
                     # Our statements are short: compiling one to machine code costs more than it saves.
                     "jit": "off",
-                    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                    "lock_timeout": str(limits.lock_ms),
+                    "statement_timeout": str(limits.statement_ms),
                     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
                 },
             },
         )
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A connection inside BEGIN … COMMIT; an exception rolls back. The edge owns it, use cases only use it."""
+    async def transaction(self, limits: Limits | None = None) -> AsyncIterator[AsyncConnection]:
+        """A connection inside BEGIN … COMMIT; an exception rolls back. The edge owns it, use cases only use it.
+
+        ``limits`` other than the pool's cost a round trip.
+        """
         async with self._engine.connect() as connection:
             connection.info.pop(OUTBOX_MARK, None)
             async with connection.begin():
+                if limits is not None:
+                    await connection.execute(
+                        _SET_LIMITS, {"lock": str(limits.lock_ms), "all": str(limits.statement_ms)}
+                    )
                 yield connection
             if connection.info.pop(OUTBOX_MARK, False):
                 self.events_committed.set()
@@ -71,6 +109,10 @@ class Database:
         async with self._engine.connect() as connection:
             read_only = await connection.execution_options(postgresql_readonly=True)
             yield read_only
+
+    def places_taken(self) -> int:
+        """How many connections of the pool are lent."""
+        return self._engine.pool.checkedout()  # type: ignore[attr-defined,no-any-return]
 
     async def ping(self) -> None:
         """Raise what the driver raises when the server cannot answer."""

@@ -13,6 +13,8 @@ from strawberry.federation import Schema
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 
+from subgraphs.chassis.client_address import HEADER as CLIENT_ADDRESS
+from subgraphs.chassis.client_address import client_address
 from subgraphs.chassis.graphql.context import Context
 from subgraphs.chassis.graphql.locale import negotiate
 
@@ -60,6 +62,7 @@ async def _context(connection: HTTPConnection) -> Context:
         resources=running.resources,
         connection=connection,
         request_id=connection.state.request_id,
+        client_address=client_address(connection.headers.get(CLIENT_ADDRESS), connection.state.identity.caller),
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subgraphs.chassis.retention import older_than
 
 MAX_KEY_LENGTH: Final = 200
 
@@ -31,11 +34,15 @@ def idempotency_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("request_hash", sa.Text, nullable=False),
         sa.Column("result", JSONB, nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now(), index=True),
     )
 
 
 _idempotency = idempotency_table(sa.MetaData())
+
+# Longer than anything that may still be repeated: a queue keeps a message for 14 days, a dead-letter queue as long
+# again, an execution may be redriven for 14.
+RETENTION: Final = older_than(_idempotency, _idempotency.c.created_at, timedelta(days=90))
 
 
 def request_hash(request: object) -> str:

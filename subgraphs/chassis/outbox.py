@@ -50,16 +50,19 @@ async def append(connection: AsyncConnection, *new: DomainEvent) -> None:
 
 async def claim(connection: AsyncConnection, limit: int) -> list[dict[str, Any]]:
     """Lease up to ``limit`` due rows, oldest first: {position, event_id, type, payload, attempts}."""
+    # Materialised: a subquery of IN may be planned to run again for each row, and then takes `limit` more each time.
     due = (
         sa.select(_outbox.c.position)
         .where(_outbox.c.available_at <= sa.func.clock_timestamp())
         .order_by(_outbox.c.position)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")
+        .prefix_with("MATERIALIZED")
     )
     statement = (
         sa.update(_outbox)
-        .where(_outbox.c.position.in_(due))
+        .where(_outbox.c.position == due.c.position)
         .values(
             attempts=_outbox.c.attempts + 1,
             available_at=sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, LEASE_SECONDS),
@@ -77,9 +80,14 @@ async def forget(connection: AsyncConnection, positions: list[int]) -> None:
 
 
 async def put_back(connection: AsyncConnection, positions: list[int]) -> None:
-    """Give up the lease of what was not published; a row waits twice as long after each attempt, at most 5 min."""
+    """Give up the lease of what was not published; a row waits twice as long after each attempt, at most 5 min.
+
+    Half of the pause is random, for each row: rows that failed together would come back together for ever, and what
+    one of them breaks would always be broken for the others.
+    """
     if positions:
-        delay = sa.func.least(0.1 * sa.func.power(2, sa.func.least(_outbox.c.attempts, 16)), MAX_RETRY_SECONDS)
+        longest = sa.func.least(0.1 * sa.func.power(2, sa.func.least(_outbox.c.attempts, 16)), MAX_RETRY_SECONDS)
+        delay = longest * (0.5 + 0.5 * sa.func.random())
         await connection.execute(
             sa.update(_outbox)
             .where(_outbox.c.position.in_(positions))

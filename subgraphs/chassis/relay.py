@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import structlog
@@ -11,12 +11,16 @@ import structlog
 from subgraphs.chassis import metrics, outbox
 from subgraphs.chassis.aws import Aws
 from subgraphs.chassis.database import Database
+from subgraphs.chassis.waiting import first_of, pause_after
 
 log = structlog.get_logger(__name__)
 
-BATCH: Final = 10  # what SNS PublishBatch takes
+# What SNS PublishBatch takes: ten messages, and 256 KiB of all their texts and attributes together.
+BATCH: Final = 10
+BATCH_BYTES: Final = 262_144
+_ATTRIBUTES_BYTES: Final = 1_024  # more than name, data type and value of our one attribute ever are
+
 POLL_SECONDS: Final = 1.0  # for rows of other processes and expired leases; our own commits wake the relay at once
-MAX_BACKOFF_SECONDS: Final = 10.0
 
 
 class Relay:
@@ -28,28 +32,43 @@ class Relay:
         self._topic_arn = topic_arn
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until ``stopping``: then the batch in hand is finished. Faults are logged and retried with full jitter."""
+        """Until ``stopping``: then the rows in hand are finished. Faults are logged and retried with full jitter."""
         failures = 0
         while not stopping.is_set():
             self._database.events_committed.clear()
             try:
-                published, refused = await self.publish_batch()
+                published, refused = await self.publish_due()
             except Exception:  # the relay outlives every fault of SNS and of the database
                 failures += 1
                 log.exception("outbox_relay_failed", failures=failures)
-                delay = random.uniform(0.05, min(0.2 * 2**failures, MAX_BACKOFF_SECONDS))  # noqa: S311 - jitter
-                await _either(stopping, None, delay)
+                await first_of(stopping, seconds=pause_after(failures))
                 continue
             failures = 0
             if published + refused < BATCH:
-                await _either(stopping, self._database.events_committed, POLL_SECONDS)
+                await first_of(stopping, self._database.events_committed, seconds=POLL_SECONDS)
 
-    async def publish_batch(self) -> tuple[int, int]:
-        """Publish up to ten due events; how many were published and how many SNS refused one by one."""
+    async def publish_due(self) -> tuple[int, int]:
+        """Publish up to ten due events; how many were published and how many SNS refused one by one.
+
+        What was claimed goes out in as many batches as SNS needs. Raises the first fault after all were tried.
+        """
         async with self._database.transaction() as connection:
             rows = await outbox.claim(connection, BATCH)
-        if not rows:
-            return 0, 0
+        published = refused = 0
+        fault: Exception | None = None
+        for batch in batches(rows):
+            try:
+                failed = await self._publish(batch)
+            except Exception as exc:  # of this batch: the others do not wait for it
+                fault = fault or exc
+                continue
+            published, refused = published + len(batch) - failed, refused + failed
+        if fault is not None:
+            raise fault
+        return published, refused
+
+    async def _publish(self, rows: Sequence[dict[str, Any]]) -> int:
+        """Publish one batch; how many of it SNS refused. What was not published is put back."""
         by_entry = {str(row["position"]): row for row in rows}
         try:
             answer = await self._aws.call(
@@ -68,10 +87,25 @@ class Relay:
         async with self._database.transaction() as connection:
             await outbox.forget(connection, [r["position"] for entry, r in by_entry.items() if entry not in refused])
             await outbox.put_back(connection, [by_entry[entry]["position"] for entry in refused])
-        return len(rows) - len(refused), len(refused)
+        return len(refused)
 
 
-def _entries(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def batches(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The rows in their order, cut into what SNS takes at once. One that is too large by itself stands alone."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        octets = len(row["payload"].encode()) + _ATTRIBUTES_BYTES
+        if batch and (len(batch) == BATCH or size + octets > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += octets
+    if batch:
+        yield batch
+
+
+def _entries(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "Id": str(row["position"]),
@@ -80,13 +114,3 @@ def _entries(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
-
-
-async def _either(stopping: asyncio.Event, news: asyncio.Event | None, seconds: float) -> None:
-    """Wait for one of the two, at most so long."""
-    waits = [asyncio.ensure_future(event.wait()) for event in (stopping, news) if event is not None]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
-from subgraphs.chassis.database import Database
+from subgraphs.chassis.database import BACKGROUND, Database
 from subgraphs.chassis.demo import demo_id
 from subgraphs.concessions.demo_products import PRODUCTS, DemoProduct
 from subgraphs.concessions.settings import Settings
@@ -31,7 +31,7 @@ async def seed(settings: Settings) -> None:
     """Load the menu of forty products and the stock of the four demo venues; idempotent."""
     if settings.database_url is None:
         raise ValueError("DATABASE_URL is needed to load demo data")
-    database = Database(settings.database_url, pool_size=1)
+    database = Database(settings.database_url, pool_size=1, limits=BACKGROUND)
     try:
         async with database.transaction() as connection:
             menu = insert(products).values([_product(position, product) for position, product in enumerate(PRODUCTS)])

@@ -10,6 +10,7 @@ from subgraphs.chassis.app import Running, build_app
 from subgraphs.customers.cpf_vault import cpf_vault
 from subgraphs.customers.passwords import Passwords
 from subgraphs.customers.resources import Resources
+from subgraphs.customers.retention import RULES
 from subgraphs.customers.schema import schema
 from subgraphs.customers.settings import Settings
 from subgraphs.customers.tokens import AccessTokens
@@ -19,18 +20,22 @@ router = APIRouter()
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application; without `settings` they are read from the environment."""
-    return build_app(settings or Settings(), schema, resources=_open_resources, routers=[router])
+    return build_app(settings or Settings(), schema, resources=_open_resources, routers=[router], retention=RULES)
 
 
 @asynccontextmanager
 async def _open_resources(running: Running) -> AsyncIterator[Resources]:
     settings: Settings = running.settings
     signing_key = settings.access_token_signing_key.get_secret_value()
-    yield Resources(
-        Passwords(),
-        AccessTokens(signing_key, issuer=settings.access_token_issuer, audience=settings.access_token_audience),
-        cpf_vault(settings),
-    )
+    passwords = Passwords()
+    try:
+        yield Resources(
+            passwords,
+            AccessTokens(signing_key, issuer=settings.access_token_issuer, audience=settings.access_token_audience),
+            cpf_vault(settings),
+        )
+    finally:
+        passwords.close()
 
 
 @router.get("/.well-known/jwks.json")

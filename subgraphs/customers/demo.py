@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from subgraphs.chassis.database import Database
+from subgraphs.chassis.database import BACKGROUND, Database
 from subgraphs.chassis.demo import demo_id
 from subgraphs.customers.cpf_vault import cpf_vault
 from subgraphs.customers.errors import Reason
@@ -31,7 +31,11 @@ class DemoSettings(Settings):
 async def seed(settings: DemoSettings) -> None:
     """Raises ``ValueError`` when the service refuses what is registered here."""
     password = settings.demo_password.get_secret_value()
-    database, passwords, cpfs = Database(settings.database_url, pool_size=1), Passwords(), cpf_vault(settings)
+    database, passwords, cpfs = (
+        Database(settings.database_url, pool_size=1, limits=BACKGROUND),
+        Passwords(),
+        cpf_vault(settings),
+    )
     try:
         for slug, name, cpf, phone, scopes in DEMO:
             customer_id = demo_id("customer", slug)

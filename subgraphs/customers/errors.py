@@ -1,11 +1,13 @@
 """Expected failures of this service, as values.
 
-``Refused``  what was wrong with one field of an input, or with the request as a whole (``field`` None)
+``Refused``  what was wrong with one field of an input, or with the request as a whole (``field`` None);
+             ``retry_after`` only with TOO_MANY_ATTEMPTS: earlier attempts are refused unseen
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -24,3 +26,4 @@ class Reason(StrEnum):
 class Refused:
     reason: Reason
     field: str | None = None
+    retry_after: timedelta | None = None

@@ -7,7 +7,7 @@ import strawberry
 
 from subgraphs.chassis.graphql.context import Info
 from subgraphs.chassis.graphql.locale import Locale
-from subgraphs.chassis.graphql.types import ErrorCode, UserError, user_error
+from subgraphs.chassis.graphql.types import ErrorCode, UserError, too_many_attempts, user_error
 from subgraphs.customers.domain.customer import Purpose
 from subgraphs.customers.errors import Refused
 from subgraphs.customers.resources import resources_of
@@ -104,13 +104,17 @@ class Mutation:
             locale=input.locale.value,
         )
         own = resources_of(info)
-        outcome = await sign_customer_up(info.context.database, own.passwords, own.cpfs, wanted, _now())
+        outcome = await sign_customer_up(
+            info.context.database, own.passwords, own.cpfs, wanted, _now(), client=info.context.client_address
+        )
         return _signed_in(info, outcome) if isinstance(outcome, SignedIn) else _refused(info, outcome)
 
     @strawberry.mutation
     async def sign_in(self, info: Info, input: SignInInput) -> AuthPayload:
         passwords = resources_of(info).passwords
-        outcome = await sign_customer_in(info.context.database, passwords, input.email, input.password, _now())
+        outcome = await sign_customer_in(
+            info.context.database, passwords, input.email, input.password, _now(), client=info.context.client_address
+        )
         return _signed_in(info, outcome) if isinstance(outcome, SignedIn) else _refused(info, [outcome])
 
     @strawberry.mutation(description="New tokens for a refresh token; one that is used twice ends the session.")
@@ -176,6 +180,8 @@ def _refused(info: Info, problems: list[Refused]) -> AuthPayload:
 
 
 def _error(info: Info, refused: Refused) -> UserError:
+    if refused.retry_after is not None:
+        return too_many_attempts(info, refused.retry_after)
     return user_error(info, ErrorCode(refused.reason.value), refused.field)
 
 

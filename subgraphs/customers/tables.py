@@ -40,7 +40,7 @@ sessions: Final = sa.Table(
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("customer_id", sa.ForeignKey("customers.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, index=True),
     sa.Column("ended_at", sa.DateTime(timezone=True)),
     sa.Column("end_reason", sa.Text),
 )
@@ -51,14 +51,15 @@ refresh_tokens: Final = sa.Table(
     sa.Column("token_hash", sa.LargeBinary, primary_key=True),
     sa.Column("session_id", sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, index=True),
     sa.Column("used_at", sa.DateTime(timezone=True)),
 )
 
+# By account and by client: `domain/throttle.py` says what is hashed.
 sign_in_attempts: Final = sa.Table(
     "sign_in_attempts",
     metadata,
-    sa.Column("email_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("subject_hash", sa.LargeBinary, primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("window_started_at", sa.DateTime(timezone=True), nullable=False, index=True),
 )

@@ -8,6 +8,7 @@ from subgraphs.chassis.app import Running, build_app
 from subgraphs.chassis.consumer import EventConsumer
 from subgraphs.chassis.events import DomainEvent
 from subgraphs.notifications.delivery import AwsDelivery
+from subgraphs.notifications.retention import RULES
 from subgraphs.notifications.schema import schema
 from subgraphs.notifications.settings import Settings
 from subgraphs.notifications.use_cases.send_notifications import send_notifications
@@ -16,7 +17,7 @@ from subgraphs.notifications.use_cases.take_event import take_event
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application; without `settings` they are read from the environment."""
-    return build_app(settings or Settings(), schema, consumers=_consumers)
+    return build_app(settings or Settings(), schema, consumers=_consumers, retention=RULES)
 
 
 def _consumers(running: Running) -> Sequence[EventConsumer]:

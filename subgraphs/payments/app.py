@@ -14,6 +14,7 @@ from subgraphs.payments.background import act_on_webhooks, look_after_unfinished
 from subgraphs.payments.gateways.pix import TIMEOUT, PixGateway
 from subgraphs.payments.gateways.stripe_cards import StripeGateway, make_client
 from subgraphs.payments.ports import Gateways, Ports
+from subgraphs.payments.retention import RULES
 from subgraphs.payments.schema import schema
 from subgraphs.payments.settings import Settings
 
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         resources=open_ports,
         background=[act_on_webhooks, look_after_unfinished],
         routers=[webhooks.router],
+        retention=RULES,
     )
 
 

@@ -28,4 +28,4 @@ class Query:
         return [payment_type(info, payment) for payment in found]
 
 
-schema = build_schema(query=Query, mutation=Mutation, types=[Payment])
+schema = build_schema(query=Query, mutation=Mutation, types=[Payment], costs={"qrCodeSvg": 25})

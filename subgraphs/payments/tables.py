@@ -98,7 +98,7 @@ webhook_events = sa.Table(
     sa.Column("received_at", _MOMENT, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("due_at", _MOMENT, nullable=False),
-    sa.Column("processed_at", _MOMENT),
+    sa.Column("processed_at", _MOMENT, index=True),
     sa.Column("outcome", sa.Text),
     sa.UniqueConstraint("provider", "event_id"),
     sa.Index("ix_webhook_events_due", "due_at", postgresql_where=sa.text("processed_at IS NULL")),

@@ -4,10 +4,11 @@ from fastapi import FastAPI
 
 from subgraphs.chassis.app import build_app
 from subgraphs.ticketing.resources import open_resources
+from subgraphs.ticketing.retention import RULES
 from subgraphs.ticketing.schema import schema
 from subgraphs.ticketing.settings import Settings
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the service; without settings it reads the environment."""
-    return build_app(settings or Settings(), schema, resources=open_resources)
+    return build_app(settings or Settings(), schema, resources=open_resources, retention=RULES)

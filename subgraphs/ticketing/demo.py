@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subgraphs.chassis.database import Database
+from subgraphs.chassis.database import BACKGROUND, Database
 from subgraphs.chassis.demo import demo_id
 from subgraphs.ticketing import tables
 from subgraphs.ticketing.demo_programme import EVENTS, ORGANISER, VENUES, DemoEvent, DemoSector, DemoVenue
@@ -27,7 +27,7 @@ async def seed(settings: Settings) -> None:
     """Load four venues and ten events; idempotent: what was held or sold stays so."""
     if settings.database_url is None:
         raise ValueError("DATABASE_URL is needed to load demo data")
-    database = Database(settings.database_url, pool_size=1)
+    database = Database(settings.database_url, pool_size=1, limits=BACKGROUND)
     try:
         async with database.transaction() as connection:
             await _keep(

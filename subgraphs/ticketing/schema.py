@@ -26,4 +26,5 @@ schema = build_schema(
         SoldOut,
         TicketLimitReached,
     ],
+    costs={"qrCodeSvg": 25},
 )

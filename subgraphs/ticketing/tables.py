@@ -206,7 +206,7 @@ purchase_limits = sa.Table(
     "purchase_limits",
     metadata,
     sa.Column("customer_id", _ID, primary_key=True),
-    sa.Column("event_id", _ID, sa.ForeignKey("events.id"), primary_key=True),
+    sa.Column("event_id", _ID, sa.ForeignKey("events.id"), primary_key=True, index=True),
 )
 
 outbox.outbox_table(metadata)

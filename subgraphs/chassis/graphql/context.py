@@ -20,7 +20,10 @@ V = TypeVar("V")
 
 
 class Context(BaseContext):
-    """``resources`` is what the service's own ``resources`` factory opened; annotate it where it is used."""
+    """``resources`` is what the service's own ``resources`` factory opened; annotate it where it is used.
+
+    ``client_address`` is that of the person's device or line, where the gateway says so: see ``client_address.py``.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Context(BaseContext):
         resources: Any = None,
         connection: HTTPConnection | None = None,
         request_id: str = "",
+        client_address: str | None = None,
     ) -> None:
         super().__init__()
         self.identity = identity
@@ -38,6 +42,7 @@ class Context(BaseContext):
         self.resources = resources
         self.connection = connection
         self.request_id = request_id
+        self.client_address = client_address
         self._database = database
         self._loaders: dict[str, DataLoader[Any, Any]] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,8 +49,9 @@ class DocumentCache:
 class CheckDocument(SchemaExtension):
     """Fills in the parsed document and its errors, so that strawberry neither parses nor validates again."""
 
-    def __init__(self, cache: DocumentCache) -> None:
+    def __init__(self, cache: DocumentCache, costs: Mapping[str, int] = limits.NO_COSTS) -> None:
         self._cache = cache
+        self._costs = costs
         self._found: Checked | None = None
 
     def on_parse(self) -> Iterator[None]:
@@ -68,13 +69,15 @@ class CheckDocument(SchemaExtension):
         context = self.execution_context
         document, schema = context.graphql_document, context.schema._schema
         if self._found is None and document is not None:
-            self._found = Checked(document, _errors(schema, document, context.validation_rules))
+            self._found = Checked(document, _errors(schema, document, context.validation_rules, self._costs))
             self._cache.remember(context.query or "", self._found)
         if self._found is not None:
             context.pre_execution_errors = self._found.errors
         yield
 
 
-def _errors(schema: GraphQLSchema, document: DocumentNode, rules: tuple[type, ...]) -> list[GraphQLError]:
+def _errors(
+    schema: GraphQLSchema, document: DocumentNode, rules: tuple[type, ...], costs: Mapping[str, int]
+) -> list[GraphQLError]:
     # Size first: validation rules compare fields pairwise, and must not be shown a document of any size.
-    return limits.violations(document) or validate_document(schema, document, rules)
+    return limits.violations(document, costs) or validate_document(schema, document, rules)

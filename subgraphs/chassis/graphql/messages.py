@@ -35,7 +35,7 @@ MESSAGES: Final[dict[str, dict[Locale, str]]] = {
     "CPF_TAKEN": _texts("Este CPF já está cadastrado.", "This CPF is already registered."),
     "INVALID_CREDENTIALS": _texts("E-mail ou senha incorretos.", "Wrong e-mail or password."),
     "WEAK_PASSWORD": _texts("Escolha uma senha mais forte.", "Choose a stronger password."),
-    "TOO_MANY_ATTEMPTS": _texts("Muitas tentativas. Aguarde alguns minutos.", "Too many attempts. Wait a few minutes."),
+    "TOO_MANY_ATTEMPTS": _texts("Muitas tentativas. Aguarde um pouco.", "Too many attempts. Wait a little."),
     "OUT_OF_STOCK": _texts("Produto esgotado.", "Out of stock."),
     "PAYMENT_DECLINED": _texts("O pagamento foi recusado.", "The payment was declined."),
     "AMOUNT_MISMATCH": _texts("O valor não confere.", "The amount does not match."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import strawberry
@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from subgraphs.chassis.graphql.documents import CheckDocument, DocumentCache
 from subgraphs.chassis.graphql.errors import BadInput
+from subgraphs.chassis.graphql.limits import NO_COSTS
 from subgraphs.chassis.graphql.masking import MaskUnexpected
 from subgraphs.chassis.graphql.types import IdempotencyKeyReused, InputError
 
@@ -41,11 +42,13 @@ def build_schema(
     mutation: type | None = None,
     subscription: type | None = None,
     types: Iterable[Any] = (),
+    costs: Mapping[str, int] = NO_COSTS,
 ) -> SubgraphSchema:
     """A Federation 2.9 schema (what the composition tool accepts). With a mutation, the shared errors are added.
 
     Every entity has ``async def resolve_reference(cls, info, id, …)``; representations come with camelCase names.
     An internal field is ``strawberry.federation.field(inaccessible=True)``; mark the types only it uses as well.
+    ``costs`` are those of fields that take milliseconds of computing, by name: see ``limits``.
     """
     errors = (InputError, IdempotencyKeyReused) if mutation is not None else ()
     cache = DocumentCache()
@@ -56,5 +59,5 @@ def build_schema(
         types=(*types, *errors),
         federation_version="2.9",
         config=StrawberryConfig(auto_camel_case=True),
-        extensions=[lambda: CheckDocument(cache), MaskUnexpected],
+        extensions=[lambda: CheckDocument(cache, costs), MaskUnexpected],
     )

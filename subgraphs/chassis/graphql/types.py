@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -91,6 +93,20 @@ class InputError(UserError):
 @strawberry.federation.type(shareable=True, description="This key was used before with another input.")
 class IdempotencyKeyReused(UserError):
     pass
+
+
+@strawberry.federation.type(shareable=True, description="Refused unseen until `retryAfterMs` have passed.")
+class TooManyAttempts(UserError):
+    retry_after_ms: int
+
+
+def too_many_attempts(info: strawberry.Info[Context, None], retry_after: timedelta) -> TooManyAttempts:
+    """The refusal, in the request's language."""
+    code = ErrorCode.TOO_MANY_ATTEMPTS
+    milliseconds = math.ceil(retry_after / timedelta(milliseconds=1))
+    return TooManyAttempts(
+        message=error_message(code, info.context.locale), code=code, field=None, retry_after_ms=milliseconds
+    )
 
 
 def user_error(

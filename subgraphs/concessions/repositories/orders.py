@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subgraphs.chassis.database import is_one_of
 from subgraphs.concessions.domain.order import Order, OrderItem
 from subgraphs.concessions.domain.order_states import LIVE, OrderStatus
 from subgraphs.concessions.tables import concession_order_items, concession_orders
@@ -41,7 +42,7 @@ def _of_reservation(reservation_id: UUID, customer_id: UUID) -> tuple[Any, ...]:
 
 
 _LATEST = (
-    case((concession_orders.c.status.in_(_LIVE), 0), else_=1),
+    case((is_one_of(concession_orders.c.status, _LIVE), 0), else_=1),
     concession_orders.c.created_at.desc(),
     concession_orders.c.id,
 )

@@ -8,15 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.customers.domain.session import REFRESH_LIFE, SESSION_LIFE, EndReason, RefreshToken
-from subgraphs.customers.domain.throttle import WINDOW
+from subgraphs.customers.domain.throttle import WINDOW, Attempts
 from subgraphs.customers.tables import refresh_tokens, sessions, sign_in_attempts
-
-
-async def forget_old_sessions(connection: AsyncConnection, customer_id: UUID, now: datetime) -> None:
-    """Those of the customer that have run out, with their tokens."""
-    await connection.execute(
-        sa.delete(sessions).where(sessions.c.customer_id == customer_id, sessions.c.expires_at <= now)
-    )
 
 
 async def open_session(connection: AsyncConnection, session_id: UUID, customer_id: UUID, now: datetime) -> None:
@@ -69,30 +62,29 @@ async def use_refresh_token(connection: AsyncConnection, token_hash: bytes, now:
     )
 
 
-async def count_attempt(connection: AsyncConnection, email_hash: bytes, now: datetime) -> int:
-    """Count one attempt before it is judged, and return how many there were in the present window."""
-    statement = insert(sign_in_attempts).values(email_hash=email_hash, failures=1, window_started_at=now)
+async def count_attempt(connection: AsyncConnection, subject_hash: bytes, now: datetime) -> Attempts:
+    """Count one attempt before it is judged."""
+    statement = insert(sign_in_attempts).values(subject_hash=subject_hash, failures=1, window_started_at=now)
     over = sign_in_attempts.c.window_started_at <= now - WINDOW
     counted = statement.on_conflict_do_update(
-        index_elements=["email_hash"],
+        index_elements=["subject_hash"],
         set_={
             "failures": sa.case((over, 1), else_=sign_in_attempts.c.failures + 1),
             "window_started_at": sa.case((over, now), else_=sign_in_attempts.c.window_started_at),
         },
-    ).returning(sign_in_attempts.c.failures)
-    return int((await connection.execute(counted)).scalar_one())
+    ).returning(sign_in_attempts.c.failures, sign_in_attempts.c.window_started_at)
+    row = (await connection.execute(counted)).one()
+    return Attempts(row.failures, row.window_started_at)
 
 
-async def forget_old_attempts(connection: AsyncConnection, now: datetime) -> None:
-    """A few that no longer count: since each attempt adds one row at most, the table stays as small as the window."""
-    old = (
-        sa.select(sign_in_attempts.c.email_hash)
-        .where(sign_in_attempts.c.window_started_at <= now - WINDOW)
-        .limit(20)
-        .with_for_update(skip_locked=True)
+async def forget_attempts(connection: AsyncConnection, subject_hash: bytes) -> None:
+    await connection.execute(sa.delete(sign_in_attempts).where(sign_in_attempts.c.subject_hash == subject_hash))
+
+
+async def take_attempt_back(connection: AsyncConnection, subject_hash: bytes) -> None:
+    """One that was counted, and turned out to be no failure."""
+    await connection.execute(
+        sa.update(sign_in_attempts)
+        .where(sign_in_attempts.c.subject_hash == subject_hash, sign_in_attempts.c.failures > 0)
+        .values(failures=sign_in_attempts.c.failures - 1)
     )
-    await connection.execute(sa.delete(sign_in_attempts).where(sign_in_attempts.c.email_hash.in_(old)))
-
-
-async def forget_attempts(connection: AsyncConnection, email_hash: bytes) -> None:
-    await connection.execute(sa.delete(sign_in_attempts).where(sign_in_attempts.c.email_hash == email_hash))

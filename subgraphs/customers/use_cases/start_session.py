@@ -21,9 +21,8 @@ class SignedIn:
 
 
 async def start_session(connection: AsyncConnection, customer: Customer, now: datetime) -> SignedIn:
-    """A new family of refresh tokens with its first one. Forgets the customer's sessions that have run out."""
+    """A new family of refresh tokens with its first one."""
     session_id, token = uuid4(), new_refresh_token()
-    await sessions.forget_old_sessions(connection, customer.id, now)
     await sessions.open_session(connection, session_id, customer.id, now)
     await sessions.add_refresh_token(connection, session_id, refresh_token_hash(token), now)
     return SignedIn(customer, token)

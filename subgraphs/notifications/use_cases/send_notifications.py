@@ -1,5 +1,7 @@
 """Send what an event led to and has not been sent."""
 
+import asyncio
+
 import structlog
 
 from subgraphs.chassis import outbox
@@ -41,7 +43,8 @@ async def send_notifications(database: Database, delivery: Delivery, event_id: s
 
 async def _send(database: Database, delivery: Delivery, notification: Notification) -> None:
     if notification.channel is Channel.EMAIL:
-        email = render_email(notification)
+        # Some 7 ms of computing for each QR code. At most as many at once as the consumer takes events at once.
+        email = await asyncio.to_thread(render_email, notification)
         subject, body = email.subject, email.text
         provider_message_id = await delivery.send_email(notification.recipient, email)
     else:

@@ -74,8 +74,9 @@ def rank(question: Question, memory: Mapping[Item, Memory], popularity: Populari
     `merge_history` returns; `popularity` has the scopes of the occasion and of `latest_events`.
     """
     shares = _Shares(popularity, question.candidates)
+    latest = latest_events(memory, question.occasion)
     scored = [
-        _score(item, question, memory, shares)
+        _score(item, question, memory, shares, latest)
         for item in dict.fromkeys(question.candidates)
         if not memory.get(item, Memory()).rejected
         and not (item.type is ItemType.EVENT and item.id == question.occasion.event_id)
@@ -99,7 +100,9 @@ class _Shares:
         return log1p(count) / log1p(self._largest[scope, item.type]) if count > 0 else 0.0
 
 
-def _score(item: Item, question: Question, memory: Mapping[Item, Memory], shares: _Shares) -> _Scored:
+def _score(
+    item: Item, question: Question, memory: Mapping[Item, Memory], shares: _Shares, latest: Sequence[Item]
+) -> _Scored:
     occasion, now = question.occasion, question.now
     here = event_scope(occasion.event_id) if occasion.event_id is not None else None
     popular = EVERYWHERE_WEIGHT * shares.of(EVERYWHERE, item) + SETTING_WEIGHT * sum(
@@ -111,10 +114,7 @@ def _score(item: Item, question: Question, memory: Mapping[Item, Memory], shares
     if item.type is ItemType.PRODUCT and own.bought:
         habit = HABIT_WEIGHT * min(1.0, log1p(own.bought) / log1p(HABIT_QUANTITY)) * _freshness(own, now)
     because = TOGETHER_WEIGHT * max(
-        (
-            shares.of(event_scope(event.id), item) * _freshness(memory[event], now)
-            for event in latest_events(memory, occasion)
-        ),
+        (shares.of(event_scope(event.id), item) * _freshness(memory[event], now) for event in latest),
         default=0.0,
     )
     parts = (

@@ -11,6 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subgraphs.chassis.database import is_one_of
 from subgraphs.ticketing.domain.catalogue import (
     AgeRating,
     Event,
@@ -160,7 +161,7 @@ def _sectors() -> sa.Select[Any]:
         sa.select(sa.func.coalesce(sa.func.sum(reservations.c.quantity), 0))
         .where(
             reservations.c.sector_id == sectors.c.id,
-            reservations.c.status.in_(sorted(HOLDING)),
+            is_one_of(reservations.c.status, HOLDING),
             reservations.c.held_until <= _NOW,
         )
         .scalar_subquery()

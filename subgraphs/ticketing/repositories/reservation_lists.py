@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subgraphs.chassis.database import is_one_of
 from subgraphs.ticketing.domain.reservation import Reservation
 from subgraphs.ticketing.domain.reservation_states import SOLD
 from subgraphs.ticketing.repositories.reservations import COLUMNS, from_row
@@ -52,7 +53,7 @@ async def purchases(connection: AsyncConnection, customer_id: UUID, *, limit: in
     """What the customer has bought and still has, newest first."""
     rows = await connection.execute(
         sa.select(_R.event_id, _R.quantity, _R.confirmed_at)
-        .where(_R.customer_id == customer_id, _R.status.in_(sorted(SOLD)), _R.event_id.is_not(None))
+        .where(_R.customer_id == customer_id, is_one_of(_R.status, SOLD), _R.event_id.is_not(None))
         .order_by(_R.confirmed_at.desc(), _R.id)
         .limit(limit)
     )

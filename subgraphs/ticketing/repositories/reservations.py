@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subgraphs.chassis.database import is_one_of
 from subgraphs.ticketing.domain.allocation import AllocationRequest
 from subgraphs.ticketing.domain.reservation import Reservation
 from subgraphs.ticketing.domain.reservation_states import HOLDING, SOLD, ReservationStatus
@@ -35,8 +36,8 @@ COLUMNS = (
     _R.created_at,
     _R.confirmed_at,
 )
-_HOLDING = sorted(HOLDING)
-_SOLD = sorted(SOLD)
+_HOLDING = is_one_of(_R.status, HOLDING)
+_SOLD = is_one_of(_R.status, SOLD)
 
 
 def from_row(row: Mapping[str, Any] | sa.RowMapping) -> Reservation:
@@ -139,14 +140,21 @@ async def lock_due(
     connection: AsyncConnection, sector_ids: Iterable[UUID], now: datetime, limit: int
 ) -> list[Reservation]:
     """Up to ``limit`` reservations of locked sectors whose hold is over, the longest over first, locked in id order."""
+    # Materialised: chosen once, however the rest is planned.
     chosen = (
         sa.select(_R.id)
-        .where(_R.sector_id.in_(set(sector_ids)), _R.status.in_(_HOLDING), _R.held_until <= now)
+        .where(_R.sector_id.in_(set(sector_ids)), _HOLDING, _R.held_until <= now)
         .order_by(_R.held_until, _R.id)
         .limit(limit)
-        .scalar_subquery()
+        .cte("chosen")
+        .prefix_with("MATERIALIZED")
     )
-    statement = sa.select(*COLUMNS).where(_R.id.in_(chosen)).order_by(_R.id).with_for_update(key_share=True)
+    statement = (
+        sa.select(*COLUMNS)
+        .where(_R.id.in_(sa.select(chosen.c.id)))
+        .order_by(_R.id)
+        .with_for_update(key_share=True, of=reservations)
+    )
     rows = (await connection.execute(statement)).mappings().all()
     return [from_row(row) for row in rows]
 
@@ -157,7 +165,7 @@ async def lock_due_of_units(
     """Those of the reservations whose hold is over, locked in id order."""
     statement = (
         sa.select(*COLUMNS)
-        .where(_R.id.in_(set(reservation_ids)), _R.status.in_(_HOLDING), _R.held_until <= now)
+        .where(_R.id.in_(set(reservation_ids)), _HOLDING, _R.held_until <= now)
         .order_by(_R.id)
         .with_for_update(key_share=True)
     )
@@ -169,7 +177,7 @@ async def sectors_with_due(connection: AsyncConnection, limit: int) -> set[UUID]
     """The sectors of the ``limit`` holds that are over the longest."""
     chosen = (
         sa.select(_R.sector_id)
-        .where(_R.status.in_(_HOLDING), _R.held_until <= sa.func.clock_timestamp())
+        .where(_HOLDING, _R.held_until <= sa.func.clock_timestamp())
         .order_by(_R.held_until)
         .limit(limit)
     )
@@ -195,7 +203,7 @@ async def lock_purchase_limits(
         .order_by(limits.customer_id, limits.event_id)
         .with_for_update()
     )
-    live = sa.or_(_R.status.in_(_SOLD), sa.and_(_R.status.in_(_HOLDING), _R.held_until > now))
+    live = sa.or_(_SOLD, sa.and_(_HOLDING, _R.held_until > now))
     rows = await connection.execute(
         sa.select(_R.customer_id, _R.event_id, sa.func.sum(_R.quantity).label("units"))
         .where(sa.tuple_(_R.customer_id, _R.event_id).in_(ordered), live)

@@ -96,7 +96,7 @@ async def remember_served(connection: AsyncConnection, sequences: Mapping[UUID, 
 
 # Candidates are chosen by position, so that people sit together, and locked in id order, as everywhere.
 _HOLD_ANY = sa.text("""
-    WITH candidate AS (
+    WITH candidate AS MATERIALIZED (
         SELECT id FROM units WHERE sector_id = :sector AND state = 'FREE' ORDER BY position LIMIT :quantity
     ), locked AS (
         SELECT id FROM units WHERE id IN (SELECT id FROM candidate) ORDER BY id FOR NO KEY UPDATE

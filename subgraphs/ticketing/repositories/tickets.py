@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subgraphs.chassis.database import is_one_of
 from subgraphs.ticketing.domain.reservation import Reservation
 from subgraphs.ticketing.domain.ticket_code import new_ticket_code
 from subgraphs.ticketing.domain.ticket_qr import SECRET_LENGTH, QrClaims
@@ -87,7 +88,7 @@ async def check_in(connection: AsyncConnection, claims: QrClaims) -> bool:
     held_at_all = sa.select(sessions.c.id).where(sessions.c.id == _T.session_id, sessions.c.status != "CANCELLED")
     changed = await connection.execute(
         sa.update(tickets)
-        .where(_is_this(claims), _T.status == TicketStatus.ISSUED.value, held_at_all.exists())
+        .where(_is_this(claims), is_one_of(_T.status, [TicketStatus.ISSUED]), held_at_all.exists())
         .values(status=TicketStatus.CHECKED_IN.value, checked_in_at=sa.func.clock_timestamp())
         .returning(_T.id)
     )

@@ -10,10 +10,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subgraphs.chassis.database import is_one_of
 from subgraphs.ticketing.domain.catalogue import Unit, UnitKind, UnitState
 from subgraphs.ticketing.tables import reservation_units, units
 
-_OVER = sa.and_(units.c.state == UnitState.HELD.value, units.c.held_until <= sa.func.clock_timestamp())
+_OVER = sa.and_(is_one_of(units.c.state, [UnitState.HELD]), units.c.held_until <= sa.func.clock_timestamp())
 _COLUMNS = (
     units.c.id,
     units.c.sector_id,

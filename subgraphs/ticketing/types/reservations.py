@@ -1,11 +1,9 @@
 """What belongs to one customer: reservations and tickets. Both are only ever loaded with the customer in the key."""
 
-import io
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-import segno
 import strawberry
 
 from subgraphs.chassis.graphql import global_id
@@ -19,6 +17,7 @@ from subgraphs.chassis.graphql.pagination import (
     page_size,
 )
 from subgraphs.chassis.graphql.types import Currency, Money, Node, UserError
+from subgraphs.chassis.qr_codes import qr_svg
 from subgraphs.ticketing import loaders
 from subgraphs.ticketing.domain.reservation_states import HOLDING
 from subgraphs.ticketing.repositories import clock
@@ -48,11 +47,8 @@ class Ticket(Node):
         return resources_of(info.context).signer.sign(self.record.claims)
 
     @strawberry.field(description="An SVG element that scales to its container.")
-    def qr_code_svg(self, info: Info) -> str:
-        out = io.BytesIO()
-        code = segno.make_qr(resources_of(info.context).signer.sign(self.record.claims), error="m")
-        code.save(out, kind="svg", xmldecl=False, svgns=True, border=4, omitsize=True)
-        return out.getvalue().decode()
+    async def qr_code_svg(self, info: Info) -> str:
+        return await qr_svg(resources_of(info.context).signer.sign(self.record.claims))
 
     @strawberry.field
     async def unit(self, info: Info) -> Unit:

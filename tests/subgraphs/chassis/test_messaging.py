@@ -5,6 +5,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,8 @@ from subgraphs.chassis.aws import Aws
 from subgraphs.chassis.consumer import EventConsumer
 from subgraphs.chassis.database import Database
 from subgraphs.chassis.events import DomainEvent, new_event
-from subgraphs.chassis.relay import Relay
+from subgraphs.chassis.relay import Relay, batches
+from subgraphs.chassis.waiting import pause_after
 
 
 @pytest.fixture
@@ -108,7 +110,7 @@ async def test_two_relays_never_take_the_same_event(toy_database: Database, aws:
     async with toy_database.transaction() as connection:
         await outbox.append(connection, *(made(str(number)) for number in range(25)))
     relays = [Relay(toy_database, aws, topic[0]) for _ in range(3)]
-    outcomes = await asyncio.gather(*(relay.publish_batch() for relay in relays))
+    outcomes = await asyncio.gather(*(relay.publish_due() for relay in relays))
     assert sum(published for published, _ in outcomes) == 25
     assert await waiting(toy_database) == 0
     received: list[str] = []
@@ -127,12 +129,12 @@ async def test_an_event_survives_a_topic_that_does_not_answer(
         await outbox.append(connection, made("patient"))
     nowhere = Aws(settings(aws_endpoint_url="http://127.0.0.1:9"))
     with pytest.raises(Exception, match="Could not connect"):
-        await Relay(toy_database, nowhere, topic[0]).publish_batch()
+        await Relay(toy_database, nowhere, topic[0]).publish_due()
     assert await waiting(toy_database) == 1
     relay = Relay(toy_database, aws, topic[0])
-    assert await relay.publish_batch() == (0, 0)  # not due yet
+    assert await relay.publish_due() == (0, 0)  # not due yet
     await asyncio.sleep(0.4)
-    assert await relay.publish_batch() == (1, 0)
+    assert await relay.publish_due() == (1, 0)
 
 
 async def test_a_lease_that_ran_out_is_taken_again(toy_database: Database) -> None:
@@ -145,6 +147,85 @@ async def test_a_lease_that_ran_out_is_taken_again(toy_database: Database) -> No
         await connection.execute(sa.text("UPDATE outbox SET available_at = now() - interval '1 second'"))
     async with toy_database.transaction() as connection:
         assert [row["attempts"] for row in await outbox.claim(connection, 10)] == [2]
+
+
+# The plan of issue 8: a nested loop runs the inner side again for each row, and a claim that stands there takes more.
+NESTED_LOOPS = [f"enable_{way} = off" for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize")]
+
+
+@pytest.mark.parametrize("settings", [NESTED_LOOPS, ["plan_cache_mode = force_generic_plan", *NESTED_LOOPS]])
+async def test_a_claim_takes_what_it_was_told_to_whatever_the_plan(toy_database: Database, settings: list[str]) -> None:
+    async with toy_database.transaction() as connection:
+        await connection.execute(sa.text("ANALYZE outbox"))  # empty, as when a plan is made just after a deployment
+        for setting in settings:
+            await connection.execute(sa.text(f"SET LOCAL {setting}"))
+        for _ in range(8):
+            assert await outbox.claim(connection, 10) == []
+        await outbox.append(connection, *(made(str(number)) for number in range(40)))
+        assert len(await outbox.claim(connection, 10)) == 10
+        assert len(await outbox.claim(connection, 100)) == 30
+
+
+class Topic:
+    """What SNS is told, and a limit that it has: 262,144 octets and ten messages a batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+
+    async def call(self, name: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        assert (name, operation) == ("sns", "publish_batch")
+        messages = [entry["Message"] for entry in parameters["PublishBatchRequestEntries"]]
+        if len(messages) > 10 or sum(len(message.encode()) for message in messages) > 262_144:
+            raise RuntimeError("BatchRequestTooLong")
+        self.batches.append(messages)
+        return {"Successful": [], "Failed": []}
+
+
+# SNS refuses a batch as a whole when its texts together are too long: nothing of it would ever go out.
+async def test_events_go_out_in_batches_that_sns_takes(toy_database: Database) -> None:
+    async with toy_database.transaction() as connection:
+        await outbox.append(connection, *(made("é" * 40_000) for _ in range(10)))
+    topic = Topic()
+    assert await Relay(toy_database, topic, "topic").publish_due() == (10, 0)  # type: ignore[arg-type]
+    assert [len(batch) for batch in topic.batches] == [3, 3, 3, 1]
+    assert await waiting(toy_database) == 0
+
+
+async def test_an_event_that_is_too_large_for_the_topic_keeps_no_other_back(toy_database: Database) -> None:
+    async with toy_database.transaction() as connection:
+        await outbox.append(connection, made("before"), made("x" * 300_000), made("after"))
+    relay = Relay(toy_database, Topic(), "topic")  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="BatchRequestTooLong"):
+        await relay.publish_due()
+    assert await waiting(toy_database) == 1
+
+
+def test_more_rows_than_a_batch_holds_are_cut_into_several() -> None:
+    rows = [{"position": number, "payload": "x", "type": "t"} for number in range(43)]
+    cut = list(batches(rows))
+    assert [len(batch) for batch in cut] == [10, 10, 10, 10, 3]
+    assert [row for batch in cut for row in batch] == rows
+    assert list(batches([])) == []
+
+
+# Rows that failed together must not come back together for ever.
+async def test_rows_that_are_put_back_together_are_due_at_different_times(toy_database: Database) -> None:
+    async with toy_database.transaction() as connection:
+        await outbox.append(connection, *(made(str(number)) for number in range(10)))
+        rows = await outbox.claim(connection, 10)
+        await outbox.put_back(connection, [row["position"] for row in rows])
+        due = list((await connection.execute(sa.text("SELECT available_at - now() FROM outbox"))).scalars())
+    assert min(due) >= timedelta(seconds=0.1)
+    assert max(due) - min(due) > timedelta(seconds=0.01)
+
+
+# 0.2 × 2^1024 is no float any more: a task that counted its failures died of it after some hours of an outage.
+@pytest.mark.parametrize("failures", [1, 5, 6, 1_025, 10**6])
+def test_the_pause_after_failures_is_bounded_however_many_there_were(failures: int) -> None:
+    pauses = [pause_after(failures) for _ in range(200)]
+    assert min(pauses) >= 0.05
+    assert max(pauses) <= min(0.2 * 2 ** min(failures, 10), 10)
+    assert len(set(pauses)) > 1
 
 
 async def test_a_repeated_event_is_handled_once(toy_database: Database, aws: Aws, topic: tuple[str, str]) -> None:

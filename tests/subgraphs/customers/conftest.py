@@ -25,7 +25,7 @@ from subgraphs.customers.tables import metadata
 ISSUER = "http://customers.test"
 PASSWORD = "açaí com granola 7"
 
-AUTH = """accessToken refreshToken expiresIn errors { code field message }
+AUTH = """accessToken refreshToken expiresIn errors { code field message ... on TooManyAttempts { retryAfterMs } }
           customer { id name email birthDate cpf phone createdAt consents { purpose granted }
                      preferences { locale emailEnabled smsEnabled } }"""
 
@@ -132,8 +132,11 @@ class Service:
         caller: str = "gateway",
         customer: UUID | None = None,
         language: str = "pt-BR",
+        client: str | None = None,
     ) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token(caller, customer)}", "Accept-Language": language}
+        if client is not None:
+            headers["X-Client-Address"] = client
         # As JSON writes it in ASCII: half a surrogate pair gets through, as it does from any client.
         body = json.dumps({"query": document, "variables": variables})
         headers["Content-Type"] = "application/json"
@@ -142,7 +145,7 @@ class Service:
         answer: dict[str, Any] = response.json()
         return answer
 
-    async def sign_up(self, *, language: str = "pt-BR", **changes: Any) -> dict[str, Any]:
+    async def sign_up(self, *, language: str = "pt-BR", client: str | None = None, **changes: Any) -> dict[str, Any]:
         """Somebody new, with another CPF and address each time unless they are given."""
         number = next(self.numbers)
         wanted = {
@@ -153,7 +156,7 @@ class Service:
             "cpf": complete_cpf(str(number)),
             **changes,
         }
-        return await self._payload("signUp", "SignUpInput", wanted, AUTH, language=language)
+        return await self._payload("signUp", "SignUpInput", wanted, AUTH, language=language, client=client)
 
     async def sign_in(self, email: str, password: str = PASSWORD, **more: Any) -> dict[str, Any]:
         return await self._payload("signIn", "SignInInput", {"email": email, "password": password}, AUTH, **more)

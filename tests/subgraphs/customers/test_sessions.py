@@ -86,16 +86,6 @@ async def test_refreshing_does_not_outlive_the_session(service: Service, db: Dat
         assert found.scalar_one().days == 90
 
 
-async def test_a_session_that_ran_out_is_forgotten_when_its_customer_signs_in(
-    service: Service, execute: Execute, count: Callable[[str], Awaitable[int]]
-) -> None:
-    await service.sign_up(email="ana@example.com")
-    other = await service.sign_up(email="bia@example.com")
-    await execute("UPDATE sessions SET expires_at = now() WHERE customer_id <> :other", other=key_of(other))
-    await service.sign_in("ana@example.com")
-    assert (await count("sessions"), await count("refresh_tokens")) == (2, 2)
-
-
 async def test_signing_out_ends_the_session_also_with_a_used_token(service: Service) -> None:
     first = await service.sign_up(email="ana@example.com")
     elsewhere = await service.sign_in("ana@example.com")

@@ -115,18 +115,13 @@ async def test_a_success_forgets_the_failures_before_it(service: Service, count:
 
 
 async def test_guesses_made_at_once_cannot_slip_past_the_limit(service: Service) -> None:
+    for _ in range(3):
+        await service.sign_in("ana@example.com", "a guess")
+    # As many as are let in at once, and some more.
     payloads = await asyncio.gather(*(service.sign_in("ana@example.com", f"guess {n}") for n in range(12)))
     refusals = [code for payload in payloads for code, _ in codes(payload)]
-    assert refusals.count("INVALID_CREDENTIALS") == 5
-    assert refusals.count("TOO_MANY_ATTEMPTS") == 7
-
-
-async def test_attempts_on_made_up_addresses_do_not_pile_up(service: Service, execute: Execute, count: Count) -> None:
-    for number in range(3):
-        await service.sign_in(f"nobody-{number}@example.com", "a guess")
-    await execute("UPDATE sign_in_attempts SET window_started_at = window_started_at - interval '15 minutes'")
-    await service.sign_in("somebody@example.com", "a guess")
-    assert await count("sign_in_attempts") == 1
+    assert refusals.count("INVALID_CREDENTIALS") == 2
+    assert refusals.count("TOO_MANY_ATTEMPTS") == 10
 
 
 async def test_a_hash_of_weaker_parameters_is_made_anew_at_sign_in(

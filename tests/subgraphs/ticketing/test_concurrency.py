@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
-from subgraphs.chassis.database import Database
+from subgraphs.chassis.database import BACKGROUND, Database
 from subgraphs.ticketing.domain.allocation import AllocationOutcome, AllocationRequest
 from subgraphs.ticketing.domain.reservation_states import ReservationStatus
 from subgraphs.ticketing.domain.ticket_qr import QrClaims, TicketSigner
@@ -29,7 +29,8 @@ PLACES_ON_SALE = 60
 @pytest.fixture
 async def crowd(url: str) -> AsyncIterator[Database]:
     """A database with a lawn of sixty places and a pool for many at once."""
-    db = Database(url, pool_size=12)
+    # Everybody waits for the same sector, and the machine may be busy.
+    db = Database(url, pool_size=12, limits=BACKGROUND)
     await fill(db)
     async with db.transaction() as connection:
         more = [

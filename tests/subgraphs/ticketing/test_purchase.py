@@ -1,6 +1,7 @@
 """From a request to a ticket at the gate: each step, its repetition, and its refusals."""
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import segno
 import sqlalchemy as sa
 
 from subgraphs.chassis.database import Database
@@ -113,6 +115,34 @@ async def test_from_the_request_to_the_ticket(service: Service, db: Database, pu
     assert [ticket["unit"]["label"] for ticket in tickets] == ["A-2", "A-5"]
     assert [ticket["qrPayload"] for ticket in tickets] == [ticket["qrPayload"] for ticket in order["tickets"]]
     assert all(ticket["status"] == "ISSUED" and ticket["qrCodeSvg"].startswith("<svg") for ticket in tickets)
+
+
+# A drawing is 8 to 25 ms of computing: a hundred aliases for one ticket held the service up for seconds.
+async def test_a_ticket_is_drawn_once_however_often_it_is_asked_for(
+    service: Service, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    make_qr = segno.make_qr
+
+    def counted(payload: str, **options: Any) -> Any:
+        assert threading.current_thread() is not threading.main_thread()
+        drawn.append(payload)
+        return make_qr(payload, **options)
+
+    monkeypatch.setattr(segno, "make_qr", counted)
+    ana = uuid4()
+    reservation = await service.held(ana, LAWN, 2)
+    await service.checkout(reservation, ana)
+    await service.confirm(reservation, ana, 2 * TOTAL)
+    drawings = " ".join(f"a{number}: qrCodeSvg" for number in range(100))
+    shown = await service.data(
+        f"query ($id: ID!) {{ reservation(id: $id) {{ tickets {{ qrPayload {drawings} }} }} }}",
+        {"id": global_id.encode("Reservation", reservation)},
+        customer=ana,
+    )
+    tickets = shown["reservation"]["tickets"]
+    assert sorted(drawn) == sorted(ticket["qrPayload"] for ticket in tickets)
+    assert [len(set(ticket.values())) for ticket in tickets] == [2, 2]
 
 
 async def test_a_request_that_comes_again_gets_the_stored_outcome(
