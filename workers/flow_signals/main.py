@@ -11,6 +11,7 @@ from workers.runtime import aws
 from workers.runtime.later import try_again_later
 from workers.runtime.settings import read_settings
 from workers.runtime.task_tokens import TaskTokens
+from workers.runtime.time_left import Invocation, within
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,9 +34,10 @@ def _flows() -> FlowSignals:
     )
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    flows = _flows()
-    answer, failed = handle_batch(flows, event)
-    for record in failed:
-        try_again_later(flows.sqs, flows.queue_url, record)
-    return answer
+def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:
+    with within(context):
+        flows = _flows()
+        answer, failed = handle_batch(flows, event)
+        for record in failed:
+            try_again_later(flows.sqs, flows.queue_url, record)
+        return answer
