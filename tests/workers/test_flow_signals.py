@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from infra.stacks.events import LISTENERS
-from tests.workers.buyers import NO_ORDER, NOTHING_SETTLED, REFUNDED, Buyer, in_seconds
+from tests.workers.buyers import NO_ORDER, NOTHING_PAID, NOTHING_SETTLED, REFUNDED, Buyer, in_seconds
 from tests.workers.deployed import Deployed
 from tests.workers.subgraphs import Subgraphs
 from workers.flow_signals.events import CancelledReservation, PaymentData, read_envelope, read_payment
@@ -153,6 +153,7 @@ def test_a_cancellation_that_is_told_twice_is_carried_out_once(
         refundPayment=REFUNDED,
         cancelConcessionOrder={"status": "CANCELLED", "totalMinor": 0},
         cancelPayments=NOTHING_SETTLED,
+        reconcilePayments=NOTHING_PAID,
     )
     deployed = listening.deployed
     name = f"{buyer.reservation_id}-cancelled" if paid else buyer.reservation_id
