@@ -50,8 +50,8 @@ PASSING = {
 }
 
 _JITTER = {"JitterStrategy": "FULL"}
-# Room is made within seconds.
-_SOON = {"IntervalSeconds": 1, "BackoffRate": 1.1, "MaxAttempts": 1_000, "MaxDelaySeconds": 10, **_JITTER}
+# Room is made within seconds: a second or two at first, ten at most, for more than an hour.
+_SOON = {"IntervalSeconds": 1, "BackoffRate": 1.02, "MaxAttempts": 1_000, "MaxDelaySeconds": 10, **_JITTER}
 # An outage is sat out. Full jitter makes a minute of the mean delay, so that 800 attempts last for thirteen hours, give
 # or take a quarter of one; the flow itself lasts two days. The emulated AWS raises the rate to the number of attempts:
 # more than 1,023 would be more than a float holds.

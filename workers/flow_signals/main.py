@@ -19,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reservation_flow_arn: str
     payment_flow_arn: str
     flow_signals_queue_url: str
+    flow_signals_dlq_url: str
 
 
 @functools.cache
@@ -31,7 +32,12 @@ def _flows() -> FlowSignals:
         reservation_flow_arn=settings.reservation_flow_arn,
         payment_flow_arn=settings.payment_flow_arn,
         queue_url=settings.flow_signals_queue_url,
+        dead_letters_url=settings.flow_signals_dlq_url,
     )
+
+
+def prepare() -> None:
+    _flows()
 
 
 def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:

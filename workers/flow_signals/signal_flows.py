@@ -18,6 +18,7 @@ from workers.flow_signals.events import (
     read_payment,
     reservation_of,
 )
+from workers.runtime.dead_letters import move_to_dead_letters
 from workers.runtime.errors import PermanentFault, TransientFault, WorkerFault
 from workers.runtime.executions import start_once
 from workers.runtime.instants import to_the_second
@@ -46,6 +47,7 @@ class FlowSignals:
     reservation_flow_arn: str
     payment_flow_arn: str
     queue_url: str
+    dead_letters_url: str
 
     def signal(self, record: Mapping[str, Any]) -> None:
         """Handles one record of an SQS batch. Repeats change nothing. Raises WorkerFault."""
@@ -166,10 +168,9 @@ def handle_batch(flows: FlowSignals, event: Mapping[str, Any]) -> tuple[dict[str
         try:
             if seconds_left() < _SECONDS_FOR_A_RECORD:
                 raise TransientFault("the invocation is at its end")
-            flows.signal(record)
+            _handle(flows, record)
         except WorkerFault as exc:
-            level = "warning" if isinstance(exc, TransientFault) else "error"
-            log("signal_not_handled", level=level, message_id=record["messageId"], reason=str(exc))
+            log("signal_not_handled", level="warning", message_id=record["messageId"], reason=str(exc))
             failed.append(record)
         except Exception as exc:  # a mistake of ours with one record is no reason to hold up nine others
             frames = traceback.format_tb(exc.__traceback__)[-_FRAMES_LOGGED:]
@@ -177,3 +178,10 @@ def handle_batch(flows: FlowSignals, event: Mapping[str, Any]) -> tuple[dict[str
             failed.append(record)
     log("signals_handled", messages=len(event["Records"]), failed=len(failed))
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}, failed
+
+
+def _handle(flows: FlowSignals, record: Mapping[str, Any]) -> None:
+    try:
+        flows.signal(record)
+    except PermanentFault as exc:
+        move_to_dead_letters(flows.sqs, flows.dead_letters_url, record, exc)

@@ -30,6 +30,10 @@ def _steps() -> PaymentSteps:
     )
 
 
+def prepare() -> None:
+    _steps()
+
+
 def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:
     with within(context):
         return _steps().run(event["step"], event["input"])

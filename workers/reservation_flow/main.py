@@ -23,6 +23,10 @@ def _steps() -> ReservationSteps:
     return ReservationSteps(subgraph_client(), aws.sns(), settings.events_topic_arn)
 
 
+def prepare() -> None:
+    _steps()
+
+
 def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:
     with within(context):
         return _steps().run(event["step"], event["input"])

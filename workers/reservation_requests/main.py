@@ -32,6 +32,10 @@ def _worker() -> Worker:
     )
 
 
+def prepare() -> None:
+    _worker()
+
+
 def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:
     with within(context):
         return _worker().handle(event)

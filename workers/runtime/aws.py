@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from workers.runtime.errors import PermanentFault, TransientFault, WorkerFault
 
 if TYPE_CHECKING:
+    from boto3 import Session
     from botocore.exceptions import ClientError
     from botocore.model import OperationModel
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,18 +45,24 @@ _ATTEMPTS = 2
 
 def make_client(service: str, **options: Any) -> Any:
     """A client whose faults are WorkerFaults; `options` are those of boto3."""
-    import boto3
     from botocore.config import Config
 
-    session = boto3.Session()
-    # botocore's own way to extend a client: one override for all of its operations.
-    session.events.register("creating-client-class", _map_faults)
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     )
-    return session.client(service, **{"config": config, **options})  # type: ignore[call-overload]
+    return _session().client(service, **{"config": config, **options})  # type: ignore[call-overload]
+
+
+@functools.cache
+def _session() -> Session:
+    import boto3
+
+    session = boto3.Session()
+    # botocore's own way to extend a client: one override for all of its operations.
+    session.events.register("creating-client-class", _map_faults)
+    return session
 
 
 def _map_faults(base_classes: list[type], **_: Any) -> None:

@@ -14,6 +14,10 @@ def _services() -> SubgraphClient:
     return subgraph_client()
 
 
+def prepare() -> None:
+    _services()
+
+
 def handler(event: dict[str, Any], context: Invocation) -> dict[str, int]:
     with within(context):
         return {"swept": sweep(_services())}
