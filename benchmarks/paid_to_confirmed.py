@@ -57,7 +57,12 @@ class Drill:
             ids = list(self.waiting)[:50]
             if not ids:
                 continue
-            for node in (await self.ask(_STATES, ids=ids))["nodes"]:
+            try:
+                nodes = (await self.ask(_STATES, ids=ids))["nodes"]
+            except (httpx.HTTPError, RuntimeError) as exc:
+                print(f"could not be asked: {str(exc)[:120]}", file=sys.stderr)
+                continue
+            for node in filter(None, nodes):
                 wanted, arrived = self.waiting[node["id"]]
                 if node["status"] == wanted:
                     del self.waiting[node["id"]]
