@@ -64,9 +64,10 @@ class Waiting:
         self.wait_with("token")
         return self
 
-    def wait_with(self, token: str) -> None:
+    def wait_with(self, token: str, **more: str) -> None:
         """As the state machine stores it: whatever was there is replaced."""
-        self._store.put_item(TableName=_TABLE, Item={"id": {"S": "wait"}, "token": {"S": token}})
+        item = {"id": "wait", "token": token, **more}
+        self._store.put_item(TableName=_TABLE, Item={name: {"S": value} for name, value in item.items()})
 
     def item(self) -> dict[str, Any]:
         found: dict[str, Any] = self._store.get_item(TableName=_TABLE, Key={"id": {"S": "wait"}})["Item"]
@@ -149,14 +150,31 @@ def test_a_wait_that_has_begun_anew_is_answered_anew(waiting: Waiting) -> None:
     waiting.machine.taken["token"] = {"error": "States.Timeout"}
     calls = iter(range(9))
 
-    def begin_anew() -> None:
+    def begin_anew() -> str | None:
         if next(calls) == 1:
             waiting.wait_with("another token")
+        return None
 
-    waiting.fault = begin_anew  # type: ignore[assignment]
+    waiting.fault = begin_anew
 
     assert paid(waiting.tokens) is Delivery.DELIVERED
     assert waiting.machine.taken["another token"] == answer_of("paid:p")
+
+
+def test_a_new_wait_that_is_claimed_already_gets_its_own_answer(waiting: Waiting) -> None:
+    """Begun anew, and claimed by the cancellation before this signal looked again: that answer is delivered."""
+    waiting.machine.taken["token"] = {"error": "States.Timeout"}
+    calls = iter(range(9))
+
+    def begin_anew() -> str | None:
+        if next(calls) == 1:
+            waiting.wait_with("another token", claimed_by="cancelled", answer=json.dumps(answer_of("cancelled")))
+        return None
+
+    waiting.fault = begin_anew
+
+    assert paid(waiting.tokens) is Delivery.SUPERSEDED
+    assert waiting.machine.taken["another token"] == answer_of("cancelled")
 
 
 def test_nobody_waits_any_more(waiting: Waiting) -> None:

@@ -96,7 +96,7 @@ def _may_pass(exc: ClientError, operation: OperationModel) -> bool:
 
     status = int(exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = _code(exc)
-    if status >= 500 or code in _PASSING or "throttl" in code.lower():
+    if code in _PASSING or "throttl" in code.lower():
         return True
     context = standard.RetryContext(
         attempt_number=1,
