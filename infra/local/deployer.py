@@ -23,7 +23,7 @@ from infra.local.demo import suggestions_default
 from infra.local.faults import DeploymentFailed
 from infra.local.identity import Identity
 from infra.local.services import SENDER_EMAIL, Ports
-from infra.local.shares import share_of
+from infra.local.shares import CONSUMERS, share_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -175,11 +175,14 @@ class Deployer:
                 )
 
     def _give_shares(self) -> None:
-        """The emulated CloudFormation does not read a function's reserved concurrency."""
+        """The emulated CloudFormation does not read a function's reserved concurrency. Consumers are started too."""
         client = self._client("lambda")
         for function in _pages(client, "list_functions", "Functions"):
             name = function["FunctionName"]
             client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=share_of(name))
+            if name in CONSUMERS:
+                # Not waited for.
+                client.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"Records": []}')
 
     def _stack(self, client: "CloudFormationClient") -> dict[str, Any] | None:
         try:
