@@ -126,16 +126,20 @@ def heard(deployed: Deployed) -> Iterator[Heard]:
 
 
 @pytest.fixture
-def hurried(deployed: Deployed) -> Iterator[Callable[[str, dict[str, Any]], str]]:
-    """`hurried("reservation", given)` starts the deployed definition with the delays between its attempts left out."""
+def hurried(deployed: Deployed) -> Iterator[Callable[..., str]]:
+    """`hurried("reservation", given)` starts the deployed definition with the delays between its attempts left out.
+
+    A third argument is what states are changed in, by name.
+    """
     machines = deployed.aws("stepfunctions")
     made: list[str] = []
 
-    def start(flow: str, given: dict[str, Any]) -> str:
+    def start(flow: str, given: dict[str, Any], changes: dict[str, dict[str, Any]] | None = None) -> str:
         arn = deployed.outputs["ReservationFlowArn" if flow == "reservation" else "PaymentFlowArn"]
         original = machines.describe_state_machine(stateMachineArn=arn)
         definition = json.loads(original["definition"])
-        for state in definition["States"].values():
+        for name, state in definition["States"].items():
+            state.update((changes or {}).get(name, {}))
             for retrier in state.get("Retry", []):
                 retrier["IntervalSeconds"] = 0
             if state["Type"] == "Wait":

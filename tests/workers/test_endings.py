@@ -213,7 +213,7 @@ def test_a_buyer_who_cancels_while_the_bank_pays_is_told_once(
 @pytest.mark.parametrize("outcome", ["DEADLINE", "CANCELLED"])
 def test_what_the_bank_is_still_processing_is_waited_for(
     deployed: Deployed,
-    hurried: Callable[[str, dict[str, Any]], str],
+    hurried: Callable[..., str],
     heard: Heard,
     directed: Callable[..., None],
     buyer: Buyer,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.workers.buyers import CONFIRMED, NO_CONCESSIONS, NO_ORDER, NOTHING_PAID, NOTHING_SETTLED, Buyer, known
-from tests.workers.deployed import Deployed, Heard
+from tests.workers.deployed import Deployed, Heard, eventually
 from tests.workers.subgraphs import Down, Subgraphs
 
 # Requests of one step: three within the function. Thirty invocations are more than twice what used to be the end.
@@ -40,7 +40,7 @@ def nothing_was_left_to_people(deployed: Deployed, buyer: Buyer) -> None:
 def test_the_bank_is_away_for_the_whole_of_a_hold_s_end(
     deployed: Deployed,
     subgraphs: Subgraphs,
-    hurried: Callable[[str, dict[str, Any]], str],
+    hurried: Callable[..., str],
     heard: Heard,
     directed: Callable[..., None],
     buyer: Buyer,
@@ -69,7 +69,7 @@ def test_the_bank_is_away_for_the_whole_of_a_hold_s_end(
 
 def test_paid_before_the_bank_went_away(
     deployed: Deployed,
-    hurried: Callable[[str, dict[str, Any]], str],
+    hurried: Callable[..., str],
     heard: Heard,
     directed: Callable[..., None],
     buyer: Buyer,
@@ -94,7 +94,7 @@ def test_paid_before_the_bank_went_away(
 @pytest.mark.parametrize("field", ["confirmReservation", "confirmConcessionOrder"])
 def test_a_service_is_away_when_it_is_paid(
     deployed: Deployed,
-    hurried: Callable[[str, dict[str, Any]], str],
+    hurried: Callable[..., str],
     heard: Heard,
     directed: Callable[..., None],
     buyer: Buyer,
@@ -113,7 +113,7 @@ def test_a_service_is_away_when_it_is_paid(
 def test_the_bank_is_away_when_a_charge_ends(
     deployed: Deployed,
     subgraphs: Subgraphs,
-    hurried: Callable[[str, dict[str, Any]], str],
+    hurried: Callable[..., str],
     directed: Callable[..., None],
     buyer: Buyer,
 ) -> None:
@@ -126,3 +126,41 @@ def test_the_bank_is_away_when_a_charge_ends(
     assert deployed.ended(flow)["status"] == "SUCCEEDED"
     assert len(subgraphs.asked("expirePayment", paymentId=buyer.payment_id)) == 1
     nothing_was_left_to_people(deployed, buyer)
+
+
+def test_a_wait_whose_deadline_message_is_lost_does_not_sleep_past_it(
+    deployed: Deployed, hurried: Callable[..., str], heard: Heard, directed: Callable[..., None], buyer: Buyer
+) -> None:
+    """It wakes by itself, here every second, looks at the clock, and waits on until the hold is over."""
+    directed(
+        reconcilePayments=NOTHING_PAID,
+        expireReservation={"status": "EXPIRED"},
+        expireConcessionOrder=NO_ORDER,
+        cancelPayments=NOTHING_SETTLED,
+    )
+    lost = {"Type": "Pass", "Next": "AwaitPayment"}
+    flow = hurried("reservation", buyer.held(3), {"SetDeadline": lost, "AwaitPayment": {"TimeoutSeconds": 1}})
+
+    assert deployed.ended(flow)["status"] == "SUCCEEDED"
+    entered = deployed.states_entered(flow)
+    assert entered.count("AwaitPayment") == entered.count("IsHoldOver") >= 2
+    assert entered[entered.index("AskPayments") - 1] == "IsHoldOver"
+    assert [event["type"] for event in heard.about(buyer.reservation_id)] == ["order.expired"]
+
+
+def test_a_wait_that_has_begun_anew_hears_its_answer(
+    deployed: Deployed, hurried: Callable[..., str], heard: Heard, directed: Callable[..., None], buyer: Buyer
+) -> None:
+    """Paid after the wait has woken once: the token of the present wait is the one that is answered."""
+    directed(confirmReservation=CONFIRMED, confirmConcessionOrder=NO_CONCESSIONS)
+    flow = hurried("reservation", buyer.held(600), {"AwaitPayment": {"TimeoutSeconds": 2}})
+    first = deployed.waiting_token(f"reservation:{buyer.reservation_id}")["token"]
+    eventually(
+        lambda: deployed.waiting_token(f"reservation:{buyer.reservation_id}")["token"] != first or None,
+        60,
+        "a new wait",
+    )
+    deployed.signal("payment.succeeded", buyer.payment_event())
+
+    assert deployed.ended(flow)["status"] == "SUCCEEDED"
+    assert {event["type"] for event in heard.about(buyer.reservation_id)} >= {"order.confirmed"}
