@@ -34,7 +34,8 @@ _HEARD = frozenset({Delivery.DELIVERED, Delivery.REPEATED})
 _LONGEST_DELAY_SECONDS = 900
 # A deadline that is due at once may be read before its execution has stored the token.
 _RECEIVES_BEFORE_GIVEN_UP = 5
-# One call of AWS that nobody answers takes this long: whatever is begun later would be cut off in the middle.
+# A record takes some ten milliseconds, and 1.5 s where one attempt of a call has no answer: with less than that left it
+# would be cut off in the middle.
 _SECONDS_FOR_A_RECORD = 2.0
 _FRAMES_LOGGED = 5
 
