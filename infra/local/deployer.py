@@ -23,6 +23,7 @@ from infra.local.demo import suggestions_default
 from infra.local.faults import DeploymentFailed
 from infra.local.identity import Identity
 from infra.local.services import SENDER_EMAIL, Ports
+from infra.local.shares import CONSUMERS, share_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -64,6 +65,7 @@ class Deployer:
             parameters = self._parameters(json.loads(body), identity, ports)
             self._bring_stack(body, parameters)
             self._make_concurrency_a_number()
+            self._give_shares()
             return self._outputs()
         except (ClientError, BotoCoreError) as exc:
             raise DeploymentFailed(f"The emulated AWS refused the deployment: {str(exc)[:400]}") from exc
@@ -171,6 +173,16 @@ class Deployer:
                 client.update_event_source_mapping(
                     UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": int(concurrency)}
                 )
+
+    def _give_shares(self) -> None:
+        """The emulated CloudFormation does not read a function's reserved concurrency. Consumers are started too."""
+        client = self._client("lambda")
+        for function in _pages(client, "list_functions", "Functions"):
+            name = function["FunctionName"]
+            client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=share_of(name))
+            if name in CONSUMERS:
+                # Not waited for.
+                client.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"Records": []}')
 
     def _stack(self, client: "CloudFormationClient") -> dict[str, Any] | None:
         try:

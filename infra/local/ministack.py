@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from infra.local.faults import ExtraMissing
+from infra.local.shares import ACCOUNT_CONCURRENCY
 
 REGION = "sa-east-1"
 ACCOUNT = "000000000000"
@@ -46,8 +47,8 @@ def environment(port: int, directory: Path, *, persistent: bool = True) -> dict[
         "S3_DATA_DIR": str(directory / "s3"),
         # Code of functions and the pid file go to the temporary folder: keep one home's apart from another's.
         "TMPDIR": str(temporary),
-        # It ignores the functions' reserved concurrency; without a bound, dozens of Pythons start at once.
-        "LAMBDA_ACCOUNT_CONCURRENCY": "6",
+        # Room for every function's share (see `shares.py`); without a bound, dozens of Pythons start at once.
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(ACCOUNT_CONCURRENCY),
         "LOG_LEVEL": "INFO",
         "PYTHONUNBUFFERED": "1",
     }

@@ -23,16 +23,27 @@ from infra.stacks.tables import Tables
 STACK_NAME = "bilhetagem-application"
 SERVICE_TOKEN_KEY_PARAMETER = "/bilhetagem/workers/service-token-key"  # noqa: S105 (a name, not a secret)
 
+# A step waits for a payment company; whatever it is asked for, its state machine tries for hours.
 _STEP_TIMEOUT = Duration.seconds(20)
-_CONSUMER_TIMEOUT = Duration.seconds(20)
-_VISIBLE_AGAIN = Duration.seconds(120)
-# Consumers shorten the wait themselves, from 2 s to 60 s: twenty receives last through a quarter of an hour's outage.
-_RECEIVES_BEFORE_DEAD = 20
+# Consumers only talk to our own: five seconds are enough, and a worker that is killed or frozen keeps its batch, and
+# with it its sector, for no longer than the visibility timeout, which AWS asks to be six times as long.
+_CONSUMER_TIMEOUT = Duration.seconds(5)
+_VISIBLE_AGAIN = Duration.seconds(30)
+# Consumers shorten the wait themselves, from 2 s to 60 s: two hundred receives last for more than three hours.
+_RECEIVES_BEFORE_DEAD = 200
+# Services read their own queues, without a function, and leave what fails to the visibility timeout: three hours.
+_SERVICES_VISIBLE_AGAIN = Duration.seconds(120)
+_SERVICES_RECEIVES_BEFORE_DEAD = 100
 
-# Batches of ten, each one transaction of ticketing's: four at once keep a few hundred reservations a second flowing
-# and its connections few. Different groups run side by side, a group never does.
+# How many run at once, by kind of work, so that none takes what another needs. What a queue wakes is bounded by its
+# mapping (batches of ten; groups of a FIFO queue run side by side, a group never does) and is never throttled: a batch
+# whose function is throttled would stay invisible. Its reserved share is a little more, as AWS advises.
+# Allocations: four batches, each one transaction of ticketing's, are a few hundred reservations a second, and few
+# connections. Signals: some five a purchase, some ten milliseconds each.
 _ALLOCATIONS_AT_ONCE = 4
-_SIGNALS_AT_ONCE = 2
+_SIGNALS_AT_ONCE = 8
+_RESERVED_FOR_CONSUMERS = 10
+_RESERVED_FOR_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,7 @@ class ApplicationStack(Stack):
         )
 
     def _declare_queues(self) -> None:
-        def queue(construct_id: str, name: str, *, fifo: bool = False) -> QueueWithDeadLetters:
+        def for_function(construct_id: str, name: str, *, fifo: bool = False) -> QueueWithDeadLetters:
             return QueueWithDeadLetters(
                 self,
                 construct_id,
@@ -102,10 +113,19 @@ class ApplicationStack(Stack):
                 receives_before_dead=_RECEIVES_BEFORE_DEAD,
             )
 
-        self._requests = queue("ReservationRequests", "reservation-requests", fifo=True)
-        self._signals = queue("FlowSignals", "flow-signals")
-        self._notifications = queue("NotificationsEvents", "notifications-events")
-        self._suggestions_events = queue("SuggestionsEvents", "suggestions-events")
+        def for_service(construct_id: str, name: str) -> QueueWithDeadLetters:
+            return QueueWithDeadLetters(
+                self,
+                construct_id,
+                name=name,
+                visible_again_after=_SERVICES_VISIBLE_AGAIN,
+                receives_before_dead=_SERVICES_RECEIVES_BEFORE_DEAD,
+            )
+
+        self._requests = for_function("ReservationRequests", "reservation-requests", fifo=True)
+        self._signals = for_function("FlowSignals", "flow-signals")
+        self._notifications = for_service("NotificationsEvents", "notifications-events")
+        self._suggestions_events = for_service("SuggestionsEvents", "suggestions-events")
         self._events.deliver("flow_signals", self._signals.queue)
         self._events.deliver("notifications", self._notifications.queue)
         self._events.deliver("suggestions", self._suggestions_events.queue)
@@ -131,14 +151,16 @@ class ApplicationStack(Stack):
         }
         topic = {"EVENTS_TOPIC_ARN": self._events.topic.topic_arn}
 
-        def worker(construct_id: str, name: str, environment: dict[str, str], at_most: int) -> PlatformFunction:
+        def worker(
+            construct_id: str, name: str, environment: dict[str, str], at_most: int, timeout: Duration = _STEP_TIMEOUT
+        ) -> PlatformFunction:
             return PlatformFunction(
                 self,
                 construct_id,
                 name=name,
                 handler=f"workers.{name.replace('-', '_')}.main:handler",
                 code=self._code,
-                timeout=_CONSUMER_TIMEOUT if at_most > 1 else _STEP_TIMEOUT,
+                timeout=timeout,
                 at_most=at_most,
                 environment=environment,
             )
@@ -152,16 +174,27 @@ class ApplicationStack(Stack):
                 "RESERVATION_REQUESTS_QUEUE_URL": self._requests.queue.queue_url,
                 "RESERVATION_REQUESTS_DLQ_URL": self._requests.dead_letters.queue_url,
             },
-            at_most=50,
+            at_most=_RESERVED_FOR_CONSUMERS,
+            timeout=_CONSUMER_TIMEOUT,
         )
         self._signal_flows = worker(
             "SignalFlows",
             "flow-signals",
-            {**tokens, **machines, "FLOW_SIGNALS_QUEUE_URL": self._signals.queue.queue_url},
-            at_most=50,
+            {
+                **tokens,
+                **machines,
+                "FLOW_SIGNALS_QUEUE_URL": self._signals.queue.queue_url,
+                "FLOW_SIGNALS_DLQ_URL": self._signals.dead_letters.queue_url,
+            },
+            at_most=_RESERVED_FOR_CONSUMERS,
+            timeout=_CONSUMER_TIMEOUT,
         )
-        self._reservation_steps = worker("ReservationFlowSteps", "reservation-flow", {**services, **topic}, at_most=50)
-        self._payment_steps = worker("PaymentFlowSteps", "payment-flow", {**services, **tokens, **machines}, at_most=50)
+        self._reservation_steps = worker(
+            "ReservationFlowSteps", "reservation-flow", {**services, **topic}, at_most=_RESERVED_FOR_STEPS
+        )
+        self._payment_steps = worker(
+            "PaymentFlowSteps", "payment-flow", {**services, **tokens, **machines}, at_most=_RESERVED_FOR_STEPS
+        )
         self._sweep = worker("SweepHolds", "sweep-holds", services, at_most=1)
         for function in (self._allocate, self._reservation_steps, self._payment_steps, self._sweep):
             self._let_read_service_token_key(function)
@@ -234,6 +267,7 @@ class ApplicationStack(Stack):
         self._requests.dead_letters.grant_send_messages(self._allocate.role)
         self._let_start(self._allocate, "reservation-flow")
         self._signals.queue.grant_send_messages(self._signal_flows.role)
+        self._signals.dead_letters.grant_send_messages(self._signal_flows.role)
         self._let_start(self._signal_flows, "reservation-flow", "payment-flow")
         self._let_start(self._payment_steps, "reservation-flow")
         for function in (self._signal_flows, self._payment_steps):

@@ -13,6 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.stacks.endurance import hardened
 from infra.stacks.functions import WILDCARD_RESOURCE
 from infra.stacks.queues import PREFIX, DeadLetterQueue
 
@@ -83,6 +84,6 @@ class Flow(Construct):
 
 
 def definition(flow: str) -> str:
-    """The ASL of `workers/<flow>/definition.asl.json`, compact, with its `${…}` placeholders."""
+    """The ASL of `workers/<flow>/definition.asl.json`, with retries and catchers, compact, its `${…}` still in it."""
     source = json.loads((_WORKERS / flow / "definition.asl.json").read_text(encoding="utf-8"))
-    return json.dumps(source, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(hardened(source), ensure_ascii=False, separators=(",", ":"))

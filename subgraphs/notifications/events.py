@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from subgraphs.notifications.domain.notification import RefundReason
+
 
 class CustomerFacts(msgspec.Struct, frozen=True):
     """``customer.registered``, ``customer.updated``."""
@@ -43,7 +45,7 @@ class OrderFacts(msgspec.Struct, frozen=True):
 
 
 class OrderConfirmed(OrderFacts, frozen=True):
-    """``order.confirmed``."""
+    """``order.confirmed``. ``returned`` was paid for concessions that could not be had."""
 
     event_name: str
     venue_name: str
@@ -52,24 +54,27 @@ class OrderConfirmed(OrderFacts, frozen=True):
     units: list[str]
     tickets: list[TicketFacts]
     total: Amount
+    returned: Amount | None = None
     pickup_code: str | None = None
     concession_items: list[ItemFacts] = []
 
 
 class OrderExpired(OrderFacts, frozen=True):
-    """``order.expired``."""
+    """``order.expired``: nothing was charged."""
 
 
 class OrderCancelled(OrderFacts, frozen=True):
-    """``order.cancelled``."""
+    """``order.cancelled``, by the buyer. ``refunded``: it had been paid; ``amount`` of it goes back, when known."""
 
     refunded: bool = False
+    amount: Amount | None = None
 
 
 class OrderRefunded(OrderFacts, frozen=True):
-    """``order.refunded``."""
+    """``order.refunded``: a payment that bought nothing goes back in full."""
 
     amount: Amount
+    reason: RefundReason
 
 
 ORDER_EVENTS: Final[dict[str, type[OrderFacts]]] = {

@@ -15,8 +15,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from subgraphs.notifications.domain.contact import Language
 from subgraphs.notifications.domain.notification import Notification, Template
-from subgraphs.notifications.domain.texts import LABELS, PICKUP_BY_SMS, REFUND, TEXTS
-from subgraphs.notifications.events import Amount, OrderConfirmed
+from subgraphs.notifications.domain.texts import (
+    LABELS,
+    PICKUP_BY_SMS,
+    REFUND,
+    RETURNED,
+    TEXTS,
+    WHY_RETURNED,
+    Refund,
+)
+from subgraphs.notifications.events import Amount, OrderCancelled, OrderConfirmed, OrderRefunded
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,8 @@ def render_email(notification: Notification) -> Email:
         "language": notification.language.value,
         "greeting": labels.greeting.format(name=notification.name),
         "heading": text.heading.format_map(filled),
-        "paragraphs": [paragraph.format_map(filled) for paragraph in text.paragraphs],
+        # One that says nothing in this case is left out.
+        "paragraphs": [said for paragraph in text.paragraphs if (said := paragraph.format_map(filled))],
         "labels": labels,
         "order": order,
         "when": filled.get("when"),
@@ -85,22 +94,40 @@ def _order(notification: Notification) -> OrderConfirmed | None:
 
 
 def _filled(notification: Notification) -> dict[str, Any]:
-    language, facts = notification.language, notification.facts
-    filled: dict[str, Any] = {"refund": REFUND[bool(facts.get("refunded")), language]}
-    if "amount" in facts:
-        filled["amount"] = _money(msgspec.convert(facts["amount"], Amount), language)
-    order = _order(notification)
-    if order is not None:
-        filled |= {
-            "event_name": order.event_name,
-            "venue_name": order.venue_name,
-            "when": format_datetime(
-                order.starts_at, "short", tzinfo=ZoneInfo(order.time_zone), locale=_babel(language)
-            ),
-            "codes": ", ".join(ticket.code for ticket in order.tickets),
-            "pickup": PICKUP_BY_SMS[language].format(code=order.pickup_code) if order.pickup_code else "",
-        }
-    return filled
+    match notification.template:
+        case Template.ORDER_CONFIRMED:
+            return _filled_by_order(msgspec.convert(notification.facts, OrderConfirmed), notification.language)
+        case Template.ORDER_CANCELLED:
+            facts = msgspec.convert(notification.facts, OrderCancelled)
+            return {"refund": _refund(facts, notification.language)}
+        case Template.ORDER_REFUNDED:
+            refunded = msgspec.convert(notification.facts, OrderRefunded)
+            return {
+                "amount": _money(refunded.amount, notification.language),
+                "why": WHY_RETURNED[refunded.reason, notification.language],
+            }
+        case Template.WELCOME | Template.ORDER_EXPIRED:
+            return {}
+
+
+def _filled_by_order(order: OrderConfirmed, language: Language) -> dict[str, Any]:
+    returned = order.returned
+    return {
+        "event_name": order.event_name,
+        "venue_name": order.venue_name,
+        "when": format_datetime(order.starts_at, "short", tzinfo=ZoneInfo(order.time_zone), locale=_babel(language)),
+        "codes": ", ".join(ticket.code for ticket in order.tickets),
+        "pickup": PICKUP_BY_SMS[language].format(code=order.pickup_code) if order.pickup_code else "",
+        "returned": RETURNED[language].format(amount=_money(returned, language)) if returned else "",
+    }
+
+
+def _refund(cancelled: OrderCancelled, language: Language) -> str:
+    if not cancelled.refunded:
+        return REFUND[Refund.NOTHING_PAID, language]
+    if cancelled.amount is None:
+        return REFUND[Refund.WHAT_IS_LEFT, language]
+    return REFUND[Refund.AMOUNT, language].format(amount=_money(cancelled.amount, language))
 
 
 def _money(amount: Amount, language: Language) -> str:

@@ -94,3 +94,4 @@ class RefundPaymentPayload:
     refund_id: strawberry.ID | None
     status: RefundStatus | None
     errors: list[UserError]
+    amount_minor: int | None = strawberry.field(default=None, description="What this refund gives back.")

@@ -156,7 +156,12 @@ class Mutation:
         )
         outcome = await refund_payment(_ports(info), command)
         if isinstance(outcome, Refund):
-            return RefundPaymentPayload(refund_id=strawberry.ID(str(outcome.id)), status=outcome.status, errors=[])
+            return RefundPaymentPayload(
+                refund_id=strawberry.ID(str(outcome.id)),
+                status=outcome.status,
+                errors=[],
+                amount_minor=outcome.amount_minor,
+            )
         error = user_error(info, *_CODE_OF_REFUND_REFUSAL[outcome])
         return RefundPaymentPayload(refund_id=None, status=None, errors=[error])
 

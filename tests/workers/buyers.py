@@ -29,12 +29,17 @@ NO_CONCESSIONS: dict[str, Any] = {"status": "NONE", "pickupCode": None, "totalMi
 NO_ORDER = {"status": "NONE"}
 NOTHING_PAID: dict[str, Any] = {"payments": []}
 NOTHING_SETTLED = {"settledPaymentId": None}
-REFUNDED = {"refundId": str(uuid4()), "status": "SUBMITTED", "errors": []}
+REFUNDED = {"refundId": str(uuid4()), "status": "SUBMITTED", "amountMinor": 27_500, "errors": []}
 
 
 def refusal(code: str) -> dict[str, str]:
     """An error of a payload, as the stand-in can tell its type by name."""
     return {"__typename": "InputError", "code": code, "message": "refused"}
+
+
+def known(payment_id: str, status: str, amount_minor: int = 24_000) -> dict[str, Any]:
+    """What payments says of one payment when it is asked about a reservation."""
+    return {"payments": [{"paymentId": payment_id, "status": status, "amountMinor": amount_minor}]}
 
 
 def in_seconds(seconds: float) -> str:

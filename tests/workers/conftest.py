@@ -1,6 +1,7 @@
 """The application stack in an account of its own in the emulated AWS, and a stand-in for the subgraphs it asks."""
 
 import io
+import json
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from botocore.config import Config
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.workers.deployed import REGION, Deployed
+from tests.workers.deployed import REGION, Deployed, Heard
 from tests.workers.subgraphs import Subgraphs
 
 _ROOT = Path(__file__).parents[2]
@@ -106,3 +107,50 @@ def directed(subgraphs: Subgraphs) -> Iterator[Callable[..., None]]:
     """`directed(confirmReservation={...})`: what a field answers for a reservation or payment of this test."""
     yield subgraphs.answer
     subgraphs.forget()
+
+
+@pytest.fixture
+def heard(deployed: Deployed) -> Iterator[Heard]:
+    sqs, sns = deployed.aws("sqs"), deployed.aws("sns")
+    url = sqs.create_queue(QueueName=f"heard-{uuid4()}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    subscription = sns.subscribe(
+        TopicArn=deployed.outputs["DomainEventsTopicArn"],
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes={"RawMessageDelivery": "true"},
+    )["SubscriptionArn"]
+    yield Heard(deployed, url)
+    sns.unsubscribe(SubscriptionArn=subscription)
+    sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def hurried(deployed: Deployed) -> Iterator[Callable[..., str]]:
+    """`hurried("reservation", given)` starts the deployed definition with the delays between its attempts left out.
+
+    A third argument is what states are changed in, by name.
+    """
+    machines = deployed.aws("stepfunctions")
+    made: list[str] = []
+
+    def start(flow: str, given: dict[str, Any], changes: dict[str, dict[str, Any]] | None = None) -> str:
+        arn = deployed.outputs["ReservationFlowArn" if flow == "reservation" else "PaymentFlowArn"]
+        original = machines.describe_state_machine(stateMachineArn=arn)
+        definition = json.loads(original["definition"])
+        for name, state in definition["States"].items():
+            state.update((changes or {}).get(name, {}))
+            for retrier in state.get("Retry", []):
+                retrier["IntervalSeconds"] = 0
+            if state["Type"] == "Wait":
+                state["Seconds"] = 0
+        machine = machines.create_state_machine(
+            name=f"hurried-{uuid4()}", definition=json.dumps(definition), roleArn=original["roleArn"]
+        )["stateMachineArn"]
+        made.append(machine)
+        execution: str = machines.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+        return execution
+
+    yield start
+    for machine in made:
+        machines.delete_state_machine(stateMachineArn=machine)

@@ -122,6 +122,31 @@ class Deployed:
             )
 
 
+@dataclass
+class Heard:
+    """A queue of one test's own that hears every domain event."""
+
+    deployed: Deployed
+    queue_url: str
+
+    def about(self, reservation_id: str) -> list[dict[str, Any]]:
+        """All events about a reservation that have been published until now, in the order of their arrival."""
+        marker = str(uuid4())
+        self.deployed.signal("test.marker", {"marker": marker})
+        sqs = self.deployed.aws("sqs")
+        found: list[dict[str, Any]] = []
+
+        def read() -> bool | None:
+            answer = sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
+            for message in answer.get("Messages", []):
+                sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+                found.append(json.loads(message["Body"]))
+            return any(event["data"].get("marker") == marker for event in found) or None
+
+        eventually(read, _PATIENCE_SECONDS, "the marker behind all events")
+        return [event for event in found if event["data"].get("reservation_id") == reservation_id]
+
+
 def eventually(look: Callable[[], FoundT | None], within: float, what: str) -> FoundT:
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:

@@ -34,14 +34,18 @@ _CONFIRMED = OrderConfirmed(
     units=["A-12"],
     tickets=[OrderedTicket("t", "K7Q2", "v1.abc")],
     total=Amount(27_500, "BRL"),
+    returned=None,
     pickup_code=None,
     concession_items=[OrderedConcession("Combo", 1)],
 )
-EVENTS: list[OrderEvent] = [
-    _CONFIRMED,
-    OrderExpired("r", "c"),
-    OrderCancelled("r", "c", refunded=True),
-    OrderRefunded("r", "c", Amount(27_500, "BRL")),
+_BRL = Amount(27_500, "BRL")
+# With the id by which listeners know it again.
+EVENTS: list[tuple[OrderEvent, str]] = [
+    (_CONFIRMED, "order.confirmed:r"),
+    (OrderExpired("r", "c"), "order.expired:r"),
+    (OrderCancelled("r", "c", None, refunded=False, amount=None), "order.cancelled:r"),
+    (OrderCancelled("r", "c", "p", refunded=True, amount=_BRL), "order.cancelled:r:p"),
+    (OrderRefunded("r", "c", "p", _BRL, "PAID_TWICE"), "order.refunded:r:p"),
 ]
 
 
@@ -50,14 +54,14 @@ def test_the_published_schema_is_what_the_events_are() -> None:
     assert json.loads(_SCHEMA.read_text(encoding="utf-8")) == json_schema()
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_an_event_is_one_to_everybody_however_often_it_is_published(event: OrderEvent) -> None:
-    """Its id follows from type and reservation; its data is what the schema requires, and no more."""
+@pytest.mark.parametrize(("event", "known_as"), EVENTS)
+def test_an_event_is_one_to_everybody_however_often_it_is_published(event: OrderEvent, known_as: str) -> None:
+    """Its id follows from type, reservation and the payment that goes back; its data is what the schema requires."""
     kind, first = message_of(event, now=datetime(2026, 11, 24, tzinfo=UTC))
     _, second = message_of(event)
     message = json.loads(first)
 
-    assert message["id"] == json.loads(second)["id"] == f"{kind}:r"
+    assert message["id"] == json.loads(second)["id"] == known_as
     assert message["type"] == kind
     assert message["occurred_at"] == "2026-11-24T00:00:00.000000Z"
     described = json_schema()["$defs"][type(event).__name__]
@@ -67,5 +71,5 @@ def test_an_event_is_one_to_everybody_however_often_it_is_published(event: Order
 
 def test_somebody_listens_to_each_event() -> None:
     """An event that the topic's filters let nobody hear would be told in vain."""
-    told = {message_of(event)[0] for event in EVENTS}
+    told = {message_of(event)[0] for event, _ in EVENTS}
     assert told <= set(LISTENERS["notifications"])

@@ -9,12 +9,13 @@ from uuid import uuid4
 import pytest
 
 from infra.stacks.events import LISTENERS
-from tests.workers.buyers import NO_ORDER, NOTHING_SETTLED, REFUNDED, Buyer, in_seconds
+from tests.workers.buyers import NO_ORDER, NOTHING_PAID, NOTHING_SETTLED, REFUNDED, Buyer, in_seconds
 from tests.workers.deployed import Deployed
 from tests.workers.subgraphs import Subgraphs
 from workers.flow_signals.events import CancelledReservation, PaymentData, read_envelope, read_payment
 from workers.flow_signals.signal_flows import FlowSignals, handle_batch
 from workers.runtime.task_tokens import TaskTokens
+from workers.runtime.time_left import within
 
 _SUBGRAPHS = Path(__file__).parents[2] / "subgraphs"
 
@@ -35,10 +36,12 @@ class Listening:
             reservation_flow_arn=deployed.outputs["ReservationFlowArn"],
             payment_flow_arn=deployed.outputs["PaymentFlowArn"],
             queue_url=queue_url,
+            dead_letters_url=deployed.queue_url("flow-signals-dlq"),
         )
 
     def _note(self, params: dict[str, Any], **_: Any) -> None:
-        self.sent_on.append((json.loads(params["MessageBody"]), params["DelaySeconds"]))
+        if "DelaySeconds" in params:
+            self.sent_on.append((json.loads(params["MessageBody"]), params["DelaySeconds"]))
 
     def hear(self, body: Any, received: int = 1) -> list[str]:
         """Reports which messages of the batch failed: the one with this body, and a harmless one behind it."""
@@ -153,6 +156,7 @@ def test_a_cancellation_that_is_told_twice_is_carried_out_once(
         refundPayment=REFUNDED,
         cancelConcessionOrder={"status": "CANCELLED", "totalMinor": 0},
         cancelPayments=NOTHING_SETTLED,
+        reconcilePayments=NOTHING_PAID,
     )
     deployed = listening.deployed
     name = f"{buyer.reservation_id}-cancelled" if paid else buyer.reservation_id
@@ -201,9 +205,31 @@ def test_a_payment_that_is_created_twice_is_followed_once(listening: Listening, 
         {**deadline(Buyer(), -1), "flow": "training", "token_id": "training:1"},
     ],
 )
-def test_what_cannot_be_handled_is_reported_alone(listening: Listening, body: Any) -> None:
-    """The queue redrives it to its dead letters; the message behind it is handled."""
-    assert listening.hear(body, received=5) == ["this"]
+def test_what_cannot_be_handled_is_left_to_people_at_once(listening: Listening, body: Any) -> None:
+    """It is not read two hundred times; the message behind it is handled."""
+    assert listening.hear(body, received=5) == []
+    left = [] if body == "[]" else body
+    assert listening.deployed.take("flow-signals-dlq", lambda found: found == left) == left
+
+
+def test_a_mistake_of_ours_with_one_message_holds_up_no_other(
+    listening: Listening, buyer: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is reported alone, to come back when the mistake is mended; the message behind it is handled."""
+    monkeypatch.setattr(FlowSignals, "_follow_payment", lambda self, envelope: 1 / 0)
+    assert listening.hear({"type": "payment.created", "data": buyer.payment_event()}) == ["this"]
+
+
+def test_what_no_time_is_left_for_is_not_begun(listening: Listening, buyer: Buyer) -> None:
+    """A record that would be cut off in the middle comes back in seconds, and not when its visibility timeout ends."""
+
+    class AtItsEnd:
+        def get_remaining_time_in_millis(self) -> int:
+            return 1_000
+
+    with within(AtItsEnd()):
+        assert listening.hear({"type": "payment.created", "data": buyer.payment_event()}) == ["this", "behind"]
+    assert buyer.payment_id not in listening.deployed.executions("payment")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LISTENERS["flow_signals"] if kind.startswith("payment.")])

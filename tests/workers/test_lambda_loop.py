@@ -18,6 +18,14 @@ _ROOT = Path(__file__).parents[2]
 _HANDLERS = """
 from workers.runtime.errors import Misconfigured, TransientFault
 
+prepared = []
+
+def prepare():
+    prepared.append("before the first event")
+
+def preparations(event, context):
+    return prepared
+
 def echo(event, context):
     return {
         "event": event,
@@ -176,6 +184,34 @@ def test_what_is_raised_is_reported_by_its_class(api: RuntimeApi, handlers: Path
     assert finished["event"] == "invocation_finished"
 
 
+def test_what_takes_long_is_done_once_before_the_first_event(api: RuntimeApi, handlers: Path) -> None:
+    """While Lambda waits for the function to start, outside the time limit of any invocation."""
+    process = start(api, handlers, "handlers:preparations")
+    for number in (1, 2):
+        api.events.put((f"request-{number}", {}))
+        assert api.became()[1] == ["before the first event"]
+    end(api, process)
+
+
+def test_a_function_that_cannot_be_prepared_fails_the_start(api: RuntimeApi, tmp_path: Path) -> None:
+    """Its environment lacks something, say: told by its class, before the first event."""
+    source = """
+from workers.runtime.errors import Misconfigured
+
+def prepare():
+    raise Misconfigured("no URL")
+
+handler = print
+"""
+    (tmp_path / "handlers.py").write_text(source, encoding="utf-8")
+    process = start(api, tmp_path, "handlers:handler")
+    path, body, _ = api.became()
+    process.communicate(timeout=20)
+
+    assert (process.returncode, path) == (1, "/2018-06-01/runtime/init/error")
+    assert body["errorType"] == "Misconfigured"
+
+
 @pytest.mark.parametrize(
     ("handler", "error"),
     [
@@ -193,4 +229,4 @@ def test_a_handler_that_is_not_there_fails_the_start(api: RuntimeApi, handlers: 
     assert process.returncode == 1
     assert path == "/2018-06-01/runtime/init/error"
     assert headers["Lambda-Runtime-Function-Error-Type"] == body["errorType"] == error
-    assert json.loads(out)["event"] == "handler_not_loaded"
+    assert json.loads(out)["event"] == "handler_not_ready"

@@ -73,7 +73,10 @@ def test_a_hold_that_nobody_pays_expires_and_everything_is_given_back(
     assert deployed.ended(flow)["status"] == "SUCCEEDED"
     mine = {buyer.reservation_id, f"reservation:{buyer.reservation_id}"}
     asked = [field for field, given in subgraphs.asked() if mine & set(map(str, given.values()))]
-    assert asked == ["reconcilePayments", "expireReservation", "expireConcessionOrder", "cancelPayments"]
+    assert asked == [
+        *("reconcilePayments", "expireReservation", "expireConcessionOrder"),
+        *("cancelPayments", "reconcilePayments"),
+    ]
     assert told(deployed, "order.expired", buyer)["data"]["customer_id"] == buyer.customer_id
 
 
@@ -112,7 +115,7 @@ def test_paid_while_charges_are_being_cancelled_counts_too(
     assert told(deployed, "order.confirmed", buyer)["data"]["reservation_id"] == buyer.reservation_id
 
 
-@pytest.mark.parametrize("status", ["UNITS_TAKEN", "CANCELLED", "AMOUNT_MISMATCH", "NOT_FOUND"])
+@pytest.mark.parametrize("status", ["UNITS_TAKEN", "AMOUNT_MISMATCH", "NOT_FOUND"])
 def test_a_late_payment_for_units_that_are_gone_is_refunded(
     deployed: Deployed, subgraphs: Subgraphs, directed: Callable[..., None], buyer: Buyer, status: str
 ) -> None:
@@ -150,12 +153,19 @@ def test_a_reservation_that_is_paid_twice_keeps_one_payment(
     late = deployed.named("reservation", f"{buyer.reservation_id}-late-{second}")
 
     assert deployed.ended(late)["status"] == "SUCCEEDED"
-    assert deployed.states_entered(late)[-3:] == ["IsConfirmed", "RefundDuplicate", "Done"]
+    assert deployed.states_entered(late)[-4:] == ["RefundRefused", "IsOrderKept", "NotifyRefunded", "Done"]
     assert subgraphs.asked("refundPayment", paymentId=first) == []
     (refund,) = subgraphs.asked("refundPayment", paymentId=second)
     assert refund["amountMinor"] is None
     assert subgraphs.asked("expireConcessionOrder", reservationId=buyer.reservation_id) == []
     assert told(deployed, "order.confirmed", buyer)["data"]["total"]["amount_minor"] == 27_500
+    assert told(deployed, "order.refunded", buyer)["data"] | {"amount": None} == {
+        "reservation_id": buyer.reservation_id,
+        "customer_id": buyer.customer_id,
+        "payment_id": second,
+        "amount": None,
+        "reason": "PAID_TWICE",
+    }
 
 
 def test_a_payment_of_which_nothing_is_left_needs_no_refund(
@@ -183,7 +193,7 @@ def test_a_refund_that_payments_refuses_is_never_announced(
     flow = deployed.start("reservation", given)
 
     assert deployed.ended(flow)["error"] == "PermanentFault"
-    assert deployed.take("reservation-flow-dlq", lambda body: body["input"] == given)["state"] == "RefundUnusable"
+    assert deployed.take("reservation-flow-dlq", lambda body: body["input"] == given)["state"] == "RefundRefused"
     assert "NotifyRefunded" not in deployed.states_entered(flow)
 
 
@@ -203,7 +213,7 @@ def test_money_that_no_payment_accounts_for_is_left_to_people(
     flow = deployed.start("reservation", given)
 
     assert deployed.ended(flow)["error"] == "UnplaceableMoney"
-    assert deployed.take("reservation-flow-dlq", lambda body: body["input"] == given)["state"] == "WasPaidMeanwhile"
+    assert deployed.take("reservation-flow-dlq", lambda body: body["input"] == given)["state"] == "WhatBecameOfTheMoney"
     assert len(subgraphs.asked("reconcilePayments", reference=f"reservation:{buyer.reservation_id}")) == 2
 
 
@@ -270,6 +280,7 @@ def test_a_cancelled_reservation_gives_back_what_was_paid(
         refundPayment=REFUNDED,
         cancelConcessionOrder={"status": "CANCELLED"},
         cancelPayments=NOTHING_SETTLED,
+        reconcilePayments=NOTHING_PAID,
     )
     data = {"reservation_id": buyer.reservation_id, "customer_id": buyer.customer_id}
     if paid:
@@ -282,7 +293,9 @@ def test_a_cancelled_reservation_gives_back_what_was_paid(
 
     assert deployed.ended(flow)["status"] == "SUCCEEDED"
     assert len(subgraphs.asked("refundPayment", paymentId=buyer.payment_id)) == int(paid)
-    assert told(deployed, "order.cancelled", buyer)["data"]["refunded"] is paid
+    event = told(deployed, "order.cancelled", buyer)
+    assert event["data"]["refunded"] is paid
+    assert event["data"]["amount"] == ({"amount_minor": 27_500, "currency": "BRL"} if paid else None)
 
 
 def test_a_service_that_is_down_for_a_while_is_asked_again(

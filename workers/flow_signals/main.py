@@ -11,6 +11,7 @@ from workers.runtime import aws
 from workers.runtime.later import try_again_later
 from workers.runtime.settings import read_settings
 from workers.runtime.task_tokens import TaskTokens
+from workers.runtime.time_left import Invocation, within
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reservation_flow_arn: str
     payment_flow_arn: str
     flow_signals_queue_url: str
+    flow_signals_dlq_url: str
 
 
 @functools.cache
@@ -30,12 +32,18 @@ def _flows() -> FlowSignals:
         reservation_flow_arn=settings.reservation_flow_arn,
         payment_flow_arn=settings.payment_flow_arn,
         queue_url=settings.flow_signals_queue_url,
+        dead_letters_url=settings.flow_signals_dlq_url,
     )
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    flows = _flows()
-    answer, failed = handle_batch(flows, event)
-    for record in failed:
-        try_again_later(flows.sqs, flows.queue_url, record)
-    return answer
+def prepare() -> None:
+    _flows()
+
+
+def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:
+    with within(context):
+        flows = _flows()
+        answer, failed = handle_batch(flows, event)
+        for record in failed:
+            try_again_later(flows.sqs, flows.queue_url, record)
+        return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,11 +18,13 @@ from workers.flow_signals.events import (
     read_payment,
     reservation_of,
 )
-from workers.runtime.errors import PermanentFault, TransientFault
+from workers.runtime.dead_letters import move_to_dead_letters
+from workers.runtime.errors import PermanentFault, TransientFault, WorkerFault
 from workers.runtime.executions import start_once
 from workers.runtime.instants import to_the_second
 from workers.runtime.logging import log
 from workers.runtime.task_tokens import Delivery, TaskTokens
+from workers.runtime.time_left import seconds_left
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -31,6 +34,10 @@ _HEARD = frozenset({Delivery.DELIVERED, Delivery.REPEATED})
 _LONGEST_DELAY_SECONDS = 900
 # A deadline that is due at once may be read before its execution has stored the token.
 _RECEIVES_BEFORE_GIVEN_UP = 5
+# A record takes some ten milliseconds, and 1.5 s where one attempt of a call has no answer: with less than that left it
+# would be cut off in the middle.
+_SECONDS_FOR_A_RECORD = 2.0
+_FRAMES_LOGGED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class FlowSignals:
     reservation_flow_arn: str
     payment_flow_arn: str
     queue_url: str
+    dead_letters_url: str
 
     def signal(self, record: Mapping[str, Any]) -> None:
         """Handles one record of an SQS batch. Repeats change nothing. Raises WorkerFault."""
@@ -159,10 +167,22 @@ def handle_batch(flows: FlowSignals, event: Mapping[str, Any]) -> tuple[dict[str
     failed: list[Mapping[str, Any]] = []
     for record in event["Records"]:
         try:
-            flows.signal(record)
-        except (PermanentFault, TransientFault) as exc:
-            level = "warning" if isinstance(exc, TransientFault) else "error"
-            log("signal_not_handled", level=level, message_id=record["messageId"], reason=str(exc))
+            if seconds_left() < _SECONDS_FOR_A_RECORD:
+                raise TransientFault("the invocation is at its end")
+            _handle(flows, record)
+        except WorkerFault as exc:
+            log("signal_not_handled", level="warning", message_id=record["messageId"], reason=str(exc))
+            failed.append(record)
+        except Exception as exc:  # a mistake of ours with one record is no reason to hold up nine others
+            frames = traceback.format_tb(exc.__traceback__)[-_FRAMES_LOGGED:]
+            log("signal_broke", level="error", message_id=record["messageId"], error=type(exc).__name__, frames=frames)
             failed.append(record)
     log("signals_handled", messages=len(event["Records"]), failed=len(failed))
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}, failed
+
+
+def _handle(flows: FlowSignals, record: Mapping[str, Any]) -> None:
+    try:
+        flows.signal(record)
+    except PermanentFault as exc:
+        move_to_dead_letters(flows.sqs, flows.dead_letters_url, record, exc)

@@ -10,6 +10,7 @@ from workers.payment_flow.steps import PaymentSteps
 from workers.runtime import aws
 from workers.runtime.settings import read_settings
 from workers.runtime.task_tokens import TaskTokens
+from workers.runtime.time_left import Invocation, within
 from workers.runtime.wiring import subgraph_client
 
 
@@ -29,5 +30,10 @@ def _steps() -> PaymentSteps:
     )
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    return _steps().run(event["step"], event["input"])
+def prepare() -> None:
+    _steps()
+
+
+def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:
+    with within(context):
+        return _steps().run(event["step"], event["input"])

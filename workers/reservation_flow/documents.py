@@ -42,6 +42,6 @@ mutation CancelPayments($input: CancelPaymentsInput!) { cancelPayments(input: $i
 
 REFUND_PAYMENT = """
 mutation RefundPayment($input: RefundPaymentInput!) {
-  refundPayment(input: $input) { refundId status errors { code message } }
+  refundPayment(input: $input) { refundId status amountMinor errors { code message } }
 }
 """

@@ -1,11 +1,14 @@
 """The events that the reservation flow publishes: what became of an order."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 SOURCE = "reservation_flow"
+
+
+RefundReason = Literal["UNITS_UNAVAILABLE", "AMOUNT_MISMATCH", "PAID_TWICE"]
 
 
 class Amount(msgspec.Struct, frozen=True):
@@ -25,6 +28,8 @@ class OrderedConcession(msgspec.Struct, frozen=True):
 
 
 class OrderConfirmed(msgspec.Struct, frozen=True, tag_field="type", tag="order.confirmed"):
+    """`total` is what was paid for what can be had; `returned` was paid for concessions that cannot, and goes back."""
+
     reservation_id: str
     customer_id: str
     event_id: str
@@ -36,38 +41,52 @@ class OrderConfirmed(msgspec.Struct, frozen=True, tag_field="type", tag="order.c
     units: list[str]
     tickets: list[OrderedTicket]
     total: Amount
+    returned: Amount | None
     pickup_code: str | None
     concession_items: list[OrderedConcession]
 
 
 class OrderExpired(msgspec.Struct, frozen=True, tag_field="type", tag="order.expired"):
+    """Nothing was charged: said once no payment can succeed any more."""
+
     reservation_id: str
     customer_id: str
 
 
 class OrderCancelled(msgspec.Struct, frozen=True, tag_field="type", tag="order.cancelled"):
+    """By the buyer. `refunded`: `payment_id` had paid, and goes back; `amount` of it, when that is known."""
+
     reservation_id: str
     customer_id: str
+    payment_id: str | None
     refunded: bool
+    amount: Amount | None
 
 
 class OrderRefunded(msgspec.Struct, frozen=True, tag_field="type", tag="order.refunded"):
-    """Paid when the units were others' already: the money went back in full."""
+    """A payment that bought nothing goes back in full. PAID_TWICE: another one has bought the order, which stays."""
 
     reservation_id: str
     customer_id: str
+    payment_id: str
     amount: Amount
+    reason: RefundReason
 
 
 OrderEvent = OrderConfirmed | OrderExpired | OrderCancelled | OrderRefunded
 
 
 def message_of(event: OrderEvent, *, now: datetime | None = None) -> tuple[str, str]:
-    """`(type, message)`. The id follows from type and reservation: a repeated step is one event to everybody."""
+    """`(type, message)`. The id follows from what is told: a repeated step is one event to everybody.
+
+    So is what two executions tell, one that was cancelled and one that was paid late: money that goes back is told once
+    per payment.
+    """
     data: dict[str, Any] = msgspec.to_builtins(event)
     kind = data.pop("type")
+    payment_id = data.get("payment_id")
     envelope = {
-        "id": f"{kind}:{event.reservation_id}",
+        "id": f"{kind}:{event.reservation_id}" + (f":{payment_id}" if payment_id else ""),
         "type": kind,
         "source": SOURCE,
         "subject": event.reservation_id,

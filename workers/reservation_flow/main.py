@@ -9,6 +9,7 @@ import msgspec
 from workers.reservation_flow.steps import ReservationSteps
 from workers.runtime import aws
 from workers.runtime.settings import read_settings
+from workers.runtime.time_left import Invocation, within
 from workers.runtime.wiring import subgraph_client
 
 
@@ -22,5 +23,10 @@ def _steps() -> ReservationSteps:
     return ReservationSteps(subgraph_client(), aws.sns(), settings.events_topic_arn)
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    return _steps().run(event["step"], event["input"])
+def prepare() -> None:
+    _steps()
+
+
+def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:
+    with within(context):
+        return _steps().run(event["step"], event["input"])

@@ -5,22 +5,13 @@ Steps take and give JSON objects; names are those of `definition.asl.json`. All 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workers.reservation_flow import documents
-from workers.reservation_flow.events import (
-    Amount,
-    OrderCancelled,
-    OrderConfirmed,
-    OrderedConcession,
-    OrderedTicket,
-    OrderEvent,
-    OrderExpired,
-    OrderRefunded,
-    message_of,
-)
+from workers.reservation_flow.closing import closing_event
+from workers.reservation_flow.events import message_of
 from workers.runtime.errors import PermanentFault
 from workers.runtime.logging import log
 from workers.runtime.subgraph_client import SubgraphClient
@@ -35,6 +26,7 @@ _CONFIRMATIONS = frozenset(
 )
 # After a partial refund too: an execution that is repeated must find the payment that it confirmed with.
 _PAID = frozenset({"SUCCEEDED", "PARTIALLY_REFUNDED"})
+_OPEN = frozenset({"CREATED", "REQUIRES_ACTION", "PROCESSING"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,7 @@ class ReservationSteps:
             "release_concessions": self.release_concessions,
             "cancel_concessions": self.cancel_concessions,
             "expire_reservation": self.expire_reservation,
-            "cancel_payments": self.cancel_payments,
+            "close_payments": self.close_payments,
             "refund_payment": self.refund_payment,
             "notify": self.notify,
         }
@@ -61,13 +53,14 @@ class ReservationSteps:
 
     def ask_payments(self, given: Given) -> dict[str, Any]:
         """`{payment_id, amount_minor}` of what is paid, by the gateway's word; `payment_id` is '' when nothing is."""
+        return _paid(self._reconciled(given))
+
+    def _reconciled(self, given: Given) -> list[dict[str, Any]]:
         answer = self.services.ask(
             "payments", documents.RECONCILE_PAYMENTS, {"input": {"reference": _reference(given)}}
-        )["reconcilePayments"]
-        for payment in answer["payments"]:
-            if payment["status"] in _PAID:
-                return {"payment_id": payment["paymentId"], "amount_minor": payment["amountMinor"]}
-        return {"payment_id": "", "amount_minor": 0}
+        )
+        payments: list[dict[str, Any]] = answer["reconcilePayments"]["payments"]
+        return payments
 
     def confirm_reservation(self, given: Given) -> dict[str, Any]:
         """`{status}`, with `order` when CONFIRMED."""
@@ -122,15 +115,26 @@ class ReservationSteps:
         answer = self.services.ask("ticketing", documents.EXPIRE_RESERVATION, {"input": _whose(given)})
         return {"status": answer["expireReservation"]["status"]}
 
-    def cancel_payments(self, given: Given) -> dict[str, Any]:
-        """`{settled_payment_id}`: what turned out to be paid when it was to be cancelled; empty otherwise."""
+    def close_payments(self, given: Given) -> dict[str, Any]:
+        """`{payment_id, amount_minor, undecided, settled_payment_id}`: what became of the money of a reservation.
+
+        Open charges are withdrawn. `payment_id` is what turned out to be paid, beside the one that is given; '' when
+        nothing is. `undecided`: a payment is still in the bank's hands, and nobody can say yet. `settled_payment_id`
+        holds money, though perhaps none that a reservation could be confirmed with (it was charged back, say).
+        """
         answer = self.services.ask("payments", documents.CANCEL_PAYMENTS, {"input": {"reference": _reference(given)}})
-        return {"settled_payment_id": answer["cancelPayments"]["settledPaymentId"] or ""}
+        payments = self._reconciled(given)
+        return {
+            **_paid(payment for payment in payments if payment["paymentId"] != given["payment_id"]),
+            "undecided": any(payment["status"] in _OPEN for payment in payments),
+            "settled_payment_id": answer["cancelPayments"]["settledPaymentId"] or "",
+        }
 
     def refund_payment(self, given: Given) -> dict[str, Any]:
-        """`refund_minor` of the payment, or all that is left of it; nothing being left is as good.
+        """`{refund_id, status, refunded_minor}`: `refund_minor` of the payment, or all that is left of it.
 
-        Raises PermanentFault when payments refuses for any other reason: that money needs a person.
+        Nothing being left is as good: then `refunded_minor` is 0. Raises PermanentFault when payments refuses for any
+        other reason: that money needs a person.
         """
         reason = given["reason"]
         answer = self.services.ask(
@@ -148,14 +152,18 @@ class ReservationSteps:
         codes = {error["code"] for error in answer["errors"]}
         if codes == {"INVALID_STATE"} and given.get("refund_minor") is None:
             log("refund_not_needed", payment_id=given["payment_id"], reason=reason)
-            return {"refund_id": "", "status": "NOTHING_LEFT"}
+            return {"refund_id": "", "status": "NOTHING_LEFT", "refunded_minor": 0}
         if codes or answer["refundId"] is None:
             raise PermanentFault(f"payments refused to refund {given['payment_id']}: {', '.join(sorted(codes))}")
-        return {"refund_id": answer["refundId"], "status": answer["status"]}
+        return {
+            "refund_id": answer["refundId"],
+            "status": answer["status"],
+            "refunded_minor": answer["amountMinor"] or 0,
+        }
 
     def notify(self, given: Given) -> dict[str, Any]:
         """Publishes what became of the order to all who listen."""
-        kind, message = message_of(_event(given["type"], given["data"]))
+        kind, message = message_of(closing_event(given["type"], given["data"]))
         self.sns.publish(
             TopicArn=self.topic_arn,
             Message=message,
@@ -190,30 +198,9 @@ def _order(order: Given) -> dict[str, Any]:
     }
 
 
-def _event(kind: str, data: Given) -> OrderEvent:
-    whose = {"reservation_id": data["reservation_id"], "customer_id": data["customer_id"]}
-    match kind:
-        case "order.confirmed":
-            order, concessions = data["order"], data["concessions"]
-            returned = concessions.get("refund_minor", 0)
-            return OrderConfirmed(
-                **whose,
-                event_id=order["event_id"],
-                event_name=order["event_name"],
-                session_id=order["session_id"],
-                venue_name=order["venue_name"],
-                starts_at=order["starts_at"],
-                time_zone=order["time_zone"],
-                units=list(order["units"]),
-                tickets=[OrderedTicket(**ticket) for ticket in order["tickets"]],
-                total=Amount(data["amount_minor"] - returned, order["currency"]),
-                pickup_code=concessions["pickup_code"] or None,
-                concession_items=[OrderedConcession(item["name"], item["quantity"]) for item in concessions["items"]],
-            )
-        case "order.expired":
-            return OrderExpired(**whose)
-        case "order.cancelled":
-            return OrderCancelled(**whose, refunded=data["refunded"])
-        case "order.refunded":
-            return OrderRefunded(**whose, amount=Amount(data["amount_minor"], _CURRENCY))
-    raise PermanentFault(f"there is no event {kind!r}")
+def _paid(payments: Iterable[Given]) -> dict[str, Any]:
+    """The first that is paid."""
+    for payment in payments:
+        if payment["status"] in _PAID:
+            return {"payment_id": payment["paymentId"], "amount_minor": payment["amountMinor"]}
+    return {"payment_id": "", "amount_minor": 0}

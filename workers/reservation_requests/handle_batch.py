@@ -42,6 +42,8 @@ class Worker:
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Takes an SQS event, gives the partial batch response (`{batchItemFailures: [{itemIdentifier}]}`)."""
         records = event["Records"]
+        if not records:  # as whoever starts the function before it is needed sends it
+            return {"batchItemFailures": []}
         results = self._results(records)
         processor = SqsFifoPartialProcessor(skip_group_on_error=True)
         # A batch that failed as a whole is reported message by message too, to come back soon and not when its

@@ -9,6 +9,7 @@ import msgspec
 from workers.reservation_requests.handle_batch import Worker
 from workers.runtime import aws
 from workers.runtime.settings import read_settings
+from workers.runtime.time_left import Invocation, within
 from workers.runtime.wiring import subgraph_client
 
 
@@ -31,5 +32,10 @@ def _worker() -> Worker:
     )
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    return _worker().handle(event)
+def prepare() -> None:
+    _worker()
+
+
+def handler(event: dict[str, Any], context: Invocation) -> dict[str, Any]:
+    with within(context):
+        return _worker().handle(event)

@@ -1,8 +1,10 @@
 """The Lambda runtime API, so that a function is a Python module under any `provided` runtime.
 
 `python -m workers.runtime.lambda_loop [module:handler]` asks for invocations one after the other and hands each to
-`handler(event, context)`; without an argument the handler is the function's own (`_HANDLER`). The class name of what a
-handler raises becomes the invocation's error type, which is what state machines retry and catch by.
+`handler(event, context)`; without an argument the handler is the function's own (`_HANDLER`). Before the first one it
+calls the module's `prepare()`, if there is one: what takes long (importing and making clients) is done while Lambda
+waits for the function to start, and not in the five seconds of its first invocation. The class name of what a handler
+raises becomes the invocation's error type, which is what state machines retry and catch by.
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -85,6 +87,14 @@ def load_handler(name: str) -> Handler:
     return handler
 
 
+def prepare(name: str) -> None:
+    """Calls `prepare()` of the handler's module, where there is one. Raises what that raises."""
+    module = importlib.import_module(name.partition(":")[0])
+    prepare_module: Callable[[], object] | None = getattr(module, "prepare", None)
+    if prepare_module is not None:
+        prepare_module()
+
+
 def serve(api: RuntimeApi, handler: Handler) -> None:
     """Until the environment is shut down, which ends the process or the runtime API."""
     while True:
@@ -145,8 +155,9 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else os.environ["_HANDLER"]
     try:
         handler = load_handler(name)
+        prepare(name)
     except Exception as exc:
-        log("handler_not_loaded", level="error", handler=name, error=f"{type(exc).__name__}: {exc}")
+        log("handler_not_ready", level="error", handler=name, error=f"{type(exc).__name__}: {exc}")
         api.fail_to_start(exc)
         sys.exit(1)
     serve(api, handler)

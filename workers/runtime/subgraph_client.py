@@ -1,16 +1,29 @@
-"""How workers ask the subgraphs: GraphQL over HTTP with a service token, patient for a moment, strict about answers."""
+"""How workers ask the subgraphs: GraphQL over HTTP with a service token, patient for a moment, strict about answers.
+
+No call outlives its invocation: attempts are cut to what is left of it.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import msgspec
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    wait_random_exponential,
+)
 
 from workers.runtime.errors import PermanentFault, TransientFault
 from workers.runtime.service_tokens import ServiceTokens
+from workers.runtime.time_left import seconds_left
 
-_TIMEOUT = httpx.Timeout(5.0, connect=1.0)
+_CONNECT_SECONDS = 1.0
+# Longer than a payment company may take to say no.
+_LONGEST_ATTEMPT_SECONDS = 8.0
+# Less is not worth beginning: the service would do the work, and nobody would hear the answer.
+_SHORTEST_ATTEMPT_SECONDS = 0.2
 _ATTEMPTS = 3
 _PASSING_STATUSES = frozenset({408, 425, 429})
 _PASSING_CODES = frozenset({"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "DEADLINE_EXCEEDED"})
@@ -25,18 +38,18 @@ class SubgraphClient:
     ) -> None:
         self._urls = urls
         self._tokens = tokens
-        self._http = httpx.Client(timeout=_TIMEOUT, transport=transport)
+        self._http = httpx.Client(transport=transport)
 
     def ask(self, service: str, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The answer's `data`.
 
-        Tries three times within about a second; what outlives that raises TransientFault, for the queue or the state
-        machine to come back later. Every operation sent here is idempotent. Raises PermanentFault when the service
-        refuses the request as such.
+        Tries three times, about a second apart, as far as the invocation lasts; what outlives that raises
+        TransientFault, for the queue or the state machine to come back later. Every operation sent here is idempotent.
+        Raises PermanentFault when the service refuses the request as such.
         """
         attempts = Retrying(
             retry=retry_if_exception_type(TransientFault),
-            stop=stop_after_attempt(_ATTEMPTS),
+            stop=_is_enough,
             wait=wait_random_exponential(multiplier=0.2, max=1.0),
             reraise=True,
         )
@@ -44,6 +57,10 @@ class SubgraphClient:
         return answer
 
     def _ask_once(self, service: str, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        left = min(_LONGEST_ATTEMPT_SECONDS, seconds_left())
+        if left < _SHORTEST_ATTEMPT_SECONDS:
+            raise TransientFault(f"{service} was not asked: the invocation is at its end")
+        connect = min(_CONNECT_SECONDS, left / 2)
         try:
             response = self._http.post(
                 self._urls[service],
@@ -53,10 +70,16 @@ class SubgraphClient:
                     "Accept": "application/graphql-response+json, application/json",
                     "Authorization": f"Bearer {self._tokens.token_for(service)}",
                 },
+                timeout=httpx.Timeout(left - connect, connect=connect),
             )
         except httpx.TransportError as exc:
             raise TransientFault(f"{service} could not be reached: {type(exc).__name__}") from exc
         return _data(service, response)
+
+
+def _is_enough(state: RetryCallState) -> bool:
+    ends_first = state.upcoming_sleep + _SHORTEST_ATTEMPT_SECONDS > seconds_left()
+    return state.attempt_number >= _ATTEMPTS or ends_first
 
 
 def _data(service: str, response: httpx.Response) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The parts that every worker with subgraphs to ask is made of."""
 
 import os
+from collections.abc import Callable
 
 import msgspec
 
@@ -20,16 +21,21 @@ class SubgraphSettings(msgspec.Struct, frozen=True, kw_only=True):
 def subgraph_client() -> SubgraphClient:
     """From the environment. The signing key is read from Parameter Store when the first token is minted."""
     settings = read_settings(SubgraphSettings, os.environ)
-
-    def signing_key() -> str:
-        answer = aws.ssm().get_parameter(Name=settings.service_token_key_parameter, WithDecryption=True)
-        return answer["Parameter"]["Value"]
-
     return SubgraphClient(
         {
             "ticketing": settings.ticketing_url,
             "payments": settings.payments_url,
             "concessions": settings.concessions_url,
         },
-        ServiceTokens(signing_key),
+        ServiceTokens(signing_key_reader(settings.service_token_key_parameter)),
     )
+
+
+def signing_key_reader(parameter: str) -> Callable[[], str]:
+    """Reads the key from Parameter Store when it is called. Raises WorkerFault."""
+
+    def read() -> str:
+        answer = aws.ssm().get_parameter(Name=parameter, WithDecryption=True)
+        return answer["Parameter"]["Value"]
+
+    return read

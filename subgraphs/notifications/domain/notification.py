@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from subgraphs.notifications.domain.contact import Contact, Language
@@ -20,6 +20,9 @@ class Template(StrEnum):
     ORDER_EXPIRED = "ORDER_EXPIRED"
     ORDER_CANCELLED = "ORDER_CANCELLED"
     ORDER_REFUNDED = "ORDER_REFUNDED"
+
+
+RefundReason = Literal["UNITS_UNAVAILABLE", "AMOUNT_MISMATCH", "PAID_TWICE"]
 
 
 class Status(StrEnum):

@@ -1,10 +1,11 @@
 """What is said to customers, in both languages. ``{…}`` are filled from the facts of the event."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from subgraphs.notifications.domain.contact import Language
-from subgraphs.notifications.domain.notification import Template
+from subgraphs.notifications.domain.notification import RefundReason, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,9 @@ TEXTS: Final[dict[tuple[Template, Language], Text]] = {
         (
             "Seus ingressos para {event_name} estão abaixo.",
             "Apresente o QR code na entrada; cada um vale uma única vez.",
+            "{returned}",
         ),
-        "Bilhetagem: compra confirmada! {event_name}, {when}, {venue_name}. Ingressos: {codes}.{pickup}",
+        "Bilhetagem: compra confirmada! {event_name}, {when}, {venue_name}. Ingressos: {codes}.{pickup} {returned}",
     ),
     (Template.ORDER_CONFIRMED, Language.EN): Text(
         "Your tickets: {event_name}",
@@ -56,8 +58,9 @@ TEXTS: Final[dict[tuple[Template, Language], Text]] = {
         (
             "Your tickets for {event_name} are below.",
             "Show the QR code at the entrance; each one is good for one entry.",
+            "{returned}",
         ),
-        "Bilhetagem: order confirmed! {event_name}, {when}, {venue_name}. Tickets: {codes}.{pickup}",
+        "Bilhetagem: order confirmed! {event_name}, {when}, {venue_name}. Tickets: {codes}.{pickup} {returned}",
     ),
     (Template.ORDER_EXPIRED, Language.PT_BR): Text(
         "Sua reserva expirou",
@@ -82,30 +85,55 @@ TEXTS: Final[dict[tuple[Template, Language], Text]] = {
         "Bilhetagem: your reservation was cancelled. {refund}",
     ),
     (Template.ORDER_REFUNDED, Language.PT_BR): Text(
-        "Seu pagamento foi devolvido",
+        "Estamos devolvendo o seu pagamento",
         "Estamos devolvendo {amount}",
-        (
-            "Seu pagamento chegou depois do prazo e os lugares já não estavam disponíveis.",
-            "O valor total volta pelo mesmo meio de pagamento.",
-        ),
-        "Bilhetagem: seu pagamento chegou depois do prazo. Estamos devolvendo {amount}.",
+        ("{why}", "O valor total volta pelo mesmo meio de pagamento."),
+        "Bilhetagem: estamos devolvendo {amount}. {why}",
     ),
     (Template.ORDER_REFUNDED, Language.EN): Text(
-        "Your payment has been refunded",
+        "We are returning your payment",
         "We are returning {amount}",
-        (
-            "Your payment arrived too late, and the places were no longer available.",
-            "The full amount goes back the way it came.",
-        ),
-        "Bilhetagem: your payment arrived too late. We are returning {amount}.",
+        ("{why}", "The full amount goes back the way it came."),
+        "Bilhetagem: we are returning {amount}. {why}",
     ),
 }
 
+
+class Refund(StrEnum):
+    """What becomes of the money of an order that was cancelled."""
+
+    NOTHING_PAID = "NOTHING_PAID"
+    AMOUNT = "AMOUNT"
+    WHAT_IS_LEFT = "WHAT_IS_LEFT"
+
+
 REFUND: Final = {
-    (True, Language.PT_BR): "O valor pago será devolvido pelo mesmo meio de pagamento.",
-    (True, Language.EN): "What you paid goes back the way it came.",
-    (False, Language.PT_BR): "Nada foi cobrado.",
-    (False, Language.EN): "Nothing was charged.",
+    (Refund.NOTHING_PAID, Language.PT_BR): "Nada foi cobrado.",
+    (Refund.NOTHING_PAID, Language.EN): "Nothing was charged.",
+    (Refund.AMOUNT, Language.PT_BR): "Estamos devolvendo {amount} pelo mesmo meio de pagamento.",
+    (Refund.AMOUNT, Language.EN): "We are returning {amount} the way it came.",
+    (Refund.WHAT_IS_LEFT, Language.PT_BR): "O valor pago será devolvido pelo mesmo meio de pagamento.",
+    (Refund.WHAT_IS_LEFT, Language.EN): "What you paid goes back the way it came.",
+}
+
+WHY_RETURNED: Final[dict[tuple[RefundReason, Language], str]] = {
+    (
+        "UNITS_UNAVAILABLE",
+        Language.PT_BR,
+    ): "Seu pagamento chegou depois do prazo e os lugares já não estavam disponíveis.",
+    ("UNITS_UNAVAILABLE", Language.EN): "Your payment arrived too late, and the places were no longer available.",
+    ("AMOUNT_MISMATCH", Language.PT_BR): "O valor pago não é o da reserva, que por isso não foi confirmada.",
+    ("AMOUNT_MISMATCH", Language.EN): "What was paid is not the reservation's price, so it was not confirmed.",
+    ("PAID_TWICE", Language.PT_BR): "Sua reserva já tinha sido paga. Ela continua confirmada e seus ingressos valem.",
+    (
+        "PAID_TWICE",
+        Language.EN,
+    ): "Your reservation had been paid already. It stays confirmed and your tickets are valid.",
+}
+
+RETURNED: Final = {
+    Language.PT_BR: "Parte da bombonière não estava mais disponível: estamos devolvendo {amount}.",
+    Language.EN: "Some of your concessions were no longer available: we are returning {amount}.",
 }
 
 PICKUP_BY_SMS: Final = {

@@ -42,16 +42,30 @@ def test_queues_are_encrypted_and_refuse_plain_http(resources: Resources) -> Non
 
 
 def test_messages_stay_invisible_for_six_times_their_function_s_time_limit(resources: Resources) -> None:
-    """AWS's own advice, so that a throttled batch is not handled twice at a time; single failures are reported."""
+    """AWS's own advice, so that a throttled batch is not handled twice at a time; single failures are reported.
+
+    And no longer than half a minute: that is how long a worker that is killed or frozen keeps its batch.
+    """
     queues, functions = _of_type(resources, "AWS::SQS::Queue"), _of_type(resources, "AWS::Lambda::Function")
     mappings = _of_type(resources, "AWS::Lambda::EventSourceMapping")
     assert len(mappings) == 2
     for mapping in mappings.values():
         queue = queues[mapping["EventSourceArn"]["Fn::GetAtt"][0]]
         function = functions[mapping["FunctionName"]["Ref"]]
-        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+        assert 6 * function["Timeout"] <= queue["VisibilityTimeout"] <= 30
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        # What a queue wakes is never throttled: its function has a share of its own, beyond what the mapping uses.
         assert 2 <= mapping["ScalingConfig"]["MaximumConcurrency"] < function["ReservedConcurrentExecutions"]
+
+
+def test_an_outage_of_two_hours_fills_no_dead_letter_queue(resources: Resources) -> None:
+    """Functions' failures come back within a minute, services' when their visibility timeout ends."""
+    longest = {"bilhetagem-reservation-requests.fifo": 60, "bilhetagem-flow-signals": 60}
+    for queue in _of_type(resources, "AWS::SQS::Queue").values():
+        if "RedrivePolicy" in queue:
+            interval = longest.get(queue["QueueName"], queue["VisibilityTimeout"])
+            # The first receives come sooner: six of them within two minutes.
+            assert interval * (queue["RedrivePolicy"]["maxReceiveCount"] - 6) > 2 * 3_600 * 1.5
 
 
 def test_order_is_kept_within_a_group_and_groups_do_not_wait_for_each_other(resources: Resources) -> None:

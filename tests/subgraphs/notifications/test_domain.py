@@ -34,7 +34,9 @@ def contact(**changes: Any) -> Contact:
 
 def notification(template: Template, language: Language, channel: Channel = Channel.EMAIL) -> Notification:
     event_type = next(name for name, known in TEMPLATE_OF_EVENT.items() if known is template)
-    facts = order(event_type, uuid4(), amount={"amount_minor": 5000, "currency": "BRL"}, refunded=True).data
+    facts = order(
+        event_type, uuid4(), amount={"amount_minor": 5000, "currency": "BRL"}, refunded=True, reason="PAID_TWICE"
+    ).data
     return Notification(uuid4(), "e", uuid4(), channel, template, "r", "Ana <b>", language, facts)
 
 
