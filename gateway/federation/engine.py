@@ -23,7 +23,7 @@ from gateway.federation.compiler import Program, introspect
 from gateway.federation.complete import complete_data
 from gateway.federation.errors import PlanningFailed, RequestRefused, SubgraphFailure, SupergraphError
 from gateway.federation.executor import Execution, Runtime, read_answer
-from gateway.federation.fast import Asked, FastProgram, FastRun
+from gateway.federation.fast import Asked, FastProgram, FastRun, Watch
 from gateway.federation.guards import Guards
 from gateway.federation.incremental import FORMATS, IncrementalFormat, IncrementalRun
 from gateway.federation.operation.document import Operation
@@ -68,6 +68,7 @@ class Engine:
             raise SupergraphError(f"no such subgraphs: {', '.join(sorted(unknown))}")
         self._served = frozenset(transports)
         policies.check(names, supergraph.types)
+        self._watch = Watch()
         sharing = self.settings.share_in_flight
         self._runtime = Runtime(policies, InFlight() if sharing else None, SharedCalls() if sharing else None)
         self._programs = Programs(
@@ -129,13 +130,13 @@ class Engine:
             return self._respond(execution, variables)
         runtime = self._runtime
         fast = FastRun(program, request, variables, runtime.shared, runtime.in_flight, runtime.policies, deadline, loop)
-        data = await fast.run()
+        data = await fast.run(self._watch)
         if data is not None:
             return EngineResponse(b'{"data":' + data + self._closing(program.plan), "data")
         try:
             execution = self._execution(again(), request, variables, deadline, fast.asked)
             await execution.run()
-        except asyncio.CancelledError:
+        except BaseException:
             fast.cancel()
             raise
         return self._respond(execution, variables)

@@ -5,11 +5,15 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from gateway.federation.errors import (
     SubgraphFailure,
     SubgraphMalformed,
+    SubgraphOverloaded,
     SubgraphStatus,
     SubgraphTimeout,
     SubgraphUnavailable,
@@ -133,7 +137,11 @@ class HttpTransport:
             return None
         connection.answered = answered
         connection.repeatable = request.kind == "query"
-        connection.send(message, soon=self._open - len(self._idle) > 1)
+        try:
+            connection.send(message, soon=self._open - len(self._idle) > 1)
+        except BaseException:
+            connection.cancel()
+            raise
         return connection
 
     def subscribe(self, request: SubgraphRequest) -> AsyncIterator[bytes]:
@@ -200,7 +208,9 @@ class HttpTransport:
                 else:
                     _, connection = await loop.create_connection(self._make, self._host, self._port, ssl=self._ssl)
         except TimeoutError as error:
-            raise SubgraphUnavailable("did not accept a connection in time").before_sending() from error
+            failure = SubgraphUnavailable("did not accept a connection in time").before_sending()
+            failure.late = True
+            raise failure from error
         except (OSError, ssl.SSLError) as error:
             raise SubgraphUnavailable("refused the connection").before_sending() from error
         return connection
@@ -213,7 +223,7 @@ class HttpTransport:
         if 200 <= status < 300 or _is_answer(status, body):
             answered(body, None)
         else:
-            answered(None, SubgraphStatus(status))
+            answered(None, _read_overload(status, body) or SubgraphStatus(status))
 
     def _failed(self, connection: Connection, failure: SubgraphFailure) -> None:
         # The server closed an idle connection as we wrote, and no byte came back: as if nothing had been sent.
@@ -252,17 +262,41 @@ def _print_headers(headers: Mapping[str, str]) -> bytes:
         if name.lower() in _FRAMING:
             continue
         if not _is_clean(name) or not _is_clean(value) or " " in name or ":" in name:
-            raise SubgraphMalformed("cannot be sent a header with control characters")
+            raise SubgraphMalformed("cannot be sent a header with control characters").before_sending()
         lines.append(f"{name}: {value}\r\n")
     try:
         return "".join(lines).encode("latin-1")
     except UnicodeEncodeError as error:
-        raise SubgraphMalformed("cannot be sent a header outside of Latin-1") from error
+        raise SubgraphMalformed("cannot be sent a header outside of Latin-1").before_sending() from error
 
 
 def _is_answer(status: int, body: bytes) -> bool:
     """Whether a status that is none of 2xx comes with a GraphQL response, and is not the server's refusal."""
     return status in {400, 422, 500} and body.lstrip()[:1] == b"{" and (b'"errors"' in body or b'"data"' in body)
+
+
+def _read_overload(status: int, body: bytes) -> SubgraphOverloaded | None:
+    """The failure that a 503 tells which has `{"errors": [{"extensions": {"code": "OVERLOADED", …}}]}` as its body."""
+    if status != 503 or b'"OVERLOADED"' not in body:
+        return None
+    try:
+        error = msgspec.json.decode(body, type=_Refusal).errors[0].extensions
+    except (msgspec.MsgspecError, RecursionError, IndexError):
+        return None
+    return SubgraphOverloaded(error.retry_after_ms / 1000) if error.code == "OVERLOADED" else None
+
+
+class _Extensions(msgspec.Struct, rename="camel"):
+    code: str
+    retry_after_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 1_000
+
+
+class _Error(msgspec.Struct):
+    extensions: _Extensions
+
+
+class _Refusal(msgspec.Struct):
+    errors: list[_Error]
 
 
 def _is_clean(text: str) -> bool:
