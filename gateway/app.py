@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.auth import AuthenticationRefused, Buyer, BuyerTokens, JwksKeys, KeysUnavailable, ServiceTokens
 from gateway.collector import settle_collector
 from gateway.experience.aws import AwsClients
-from gateway.experience.clients.services import connect_services
+from gateway.experience.clients.services import declare_services
 from gateway.experience.context import Adapters
 from gateway.experience.default_suggestions import DefaultItem, describe_defaults, read_defaults
 from gateway.experience.payment_requests import PaymentRequests
@@ -25,10 +25,11 @@ from gateway.experience.resolvers.suggestions import DEFAULT_FIRST
 from gateway.experience.subgraph import ExperienceSubgraph
 from gateway.federation import Engine, EngineSettings, FallbackContext, HttpTransport, InProcessTransport, Transport
 from gateway.http import Authenticate, Caller, DoorLimits, GraphiQLPage, GraphQLDoor, NotAuthenticated
+from gateway.http.address import read_address
 from gateway.http.page import ASSETS
-from gateway.outgoing import OutgoingHeaders, experience_call
+from gateway.outgoing import OutgoingHeaders, ServiceCalls, client_address, experience_call
 from gateway.parameter_store import ParameterStore
-from gateway.policies import declare_policies
+from gateway.policies import declare_calls, declare_policies
 from gateway.settings import SERVICES, Settings
 from gateway.telemetry import Metrics, configure_logging, read_trace, traced
 
@@ -55,6 +56,7 @@ class Gateway:
         elif scope["path"] == "/graphql" and self._door is not None:
             headers = dict(scope["headers"])
             trace = read_trace(_latin(headers.get(b"x-request-id")), _latin(headers.get(b"traceparent")))
+            client_address.set(read_address(scope, self._settings.trusted_proxies))
             with traced(trace):
                 await self._door(scope, receive, send)
         elif self._page is not None and scope["type"] == "http" and scope["path"].startswith(ASSETS):
@@ -90,20 +92,20 @@ async def _open_door(
     stack.callback(aws.close)
     urls = {service: settings.service_url(service) for service in SERVICES}
     defaults = ParameterStore(aws, settings.suggestions_default_parameter, read_defaults, show_defaults)
+    transports: dict[str, Transport] = {}
+    for service, url in urls.items():
+        transport = HttpTransport(url, headers_for=outgoing.of_request)
+        stack.push_async_callback(transport.close)
+        transports[service] = transport
     adapters = Adapters(
-        services=connect_services(urls, http),
+        services=declare_services(),
         queue=RequestQueue(aws, settings.reservation_requests_table, settings.reservation_requests_queue_url),
         payments=PaymentRequests(aws, settings.reservation_requests_table),
         defaults=defaults,
         metrics=Metrics(),
     )
-    transports: dict[str, Transport] = {
-        EXPERIENCE: InProcessTransport(experience_call(ExperienceSubgraph(adapters), outgoing))
-    }
-    for service, url in urls.items():
-        transport = HttpTransport(url, headers_for=outgoing.of_request)
-        stack.push_async_callback(transport.close)
-        transports[service] = transport
+    calls = ServiceCalls.over(transports, declare_calls())
+    transports[EXPERIENCE] = InProcessTransport(experience_call(ExperienceSubgraph(adapters), calls))
     engine = Engine(
         supergraph_sdl,
         transports=transports,

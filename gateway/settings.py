@@ -36,6 +36,8 @@ class Settings(BaseSettings):
 
     request_timeout: float = Field(default=15.0, gt=0, le=60)
     max_body_bytes: int = Field(default=256 * 1024, ge=1_024)
+    # How many proxies of ours a request comes through: so many entries of X-Forwarded-For, from its end, are believed.
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
 
     @property
     def development(self) -> bool:

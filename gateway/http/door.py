@@ -11,8 +11,9 @@ from gateway.http.body import read_body
 from gateway.http.caller import Authenticate, Caller, NotAuthenticated
 from gateway.http.departures import Departures
 from gateway.http.events import EVENTS
-from gateway.http.guards import locale_headers, refuse_other_sites, require_json
+from gateway.http.guards import refuse_other_sites, require_json
 from gateway.http.limits import DoorLimits
+from gateway.http.locale import locale_headers
 from gateway.http.multipart import incremental_format, multipart
 from gateway.http.negotiation import CONTENT_TYPES, Answer, PartsWanted, choose_answer, choose_parts
 from gateway.http.page import GraphiQLPage

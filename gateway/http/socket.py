@@ -15,8 +15,9 @@ import structlog
 from gateway.federation import Engine, GraphQLRequest, RequestRefused
 from gateway.http.asgi import Receive, Scope, Send, read_headers
 from gateway.http.caller import Authenticate, Caller, NotAuthenticated
-from gateway.http.guards import is_own_origin, locale_headers
+from gateway.http.guards import is_own_origin
 from gateway.http.limits import DoorLimits
+from gateway.http.locale import locale_headers
 from gateway.http.parameters import Parameters, check_parameters
 from gateway.http.refusals import HttpRefusal
 from gateway.http.streaming import to_its_end

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
@@ -21,7 +21,7 @@ from gateway.federation.errors import (
 )
 from gateway.federation.request import Answered, Call, SubgraphRequest
 from gateway.federation.transport.connection import Connection, nobody
-from gateway.federation.transport.websocket import WebSocketHub
+from gateway.federation.transport.websocket import SocketLimits, WebSocketHub
 
 HeadersFor = Callable[[SubgraphRequest], Mapping[str, str]]
 
@@ -50,8 +50,7 @@ class HttpLimits:
     idle_seconds: float = 4.0
     connect_seconds: float = 2.0
     response_bytes: int = 32 * 1024 * 1024
-    subscriptions: int = 1_000
-    queued_events: int = 64
+    sockets: SocketLimits = field(default_factory=SocketLimits)
 
 
 class HttpTransport:
@@ -89,7 +88,7 @@ class HttpTransport:
         self._open = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         derived = ws_url or url.replace("http", "ws", 1)
-        self._sockets = WebSocketHub(derived, self._headers_for, self._limits.subscriptions, self._limits.queued_events)
+        self._sockets = WebSocketHub(derived, self._headers_for, self._limits.sockets)
 
     async def execute(self, request: SubgraphRequest) -> bytes:
         """The response body. Raises SubgraphFailure; cancelling closes the connection."""
