@@ -114,8 +114,21 @@ async def _open_door(
     )
     issuer_keys = JwksKeys(settings.access_token_jwks_url, http)
     tokens = BuyerTokens(issuer_keys, settings.access_token_issuer, settings.access_token_audience)
-    limits = DoorLimits(body_bytes=settings.max_body_bytes, request_seconds=settings.request_timeout)
-    return GraphQLDoor(engine, _authenticate_with(tokens), limits=limits, page=page)
+    return GraphQLDoor(engine, _authenticate_with(tokens), limits=_limits_of(settings), page=page)
+
+
+def _limits_of(settings: Settings) -> DoorLimits:
+    return DoorLimits(
+        body_bytes=settings.max_body_bytes,
+        request_seconds=settings.request_timeout,
+        streams=settings.max_streams,
+        anonymous_streams=settings.max_anonymous_streams,
+        arriving_streams=settings.max_anonymous_streams,
+        streams_per_address=settings.streams_per_address,
+        streams_per_caller=settings.streams_per_caller,
+        idle_seconds=settings.idle_socket_seconds,
+        trusted_proxies=settings.trusted_proxies,
+    )
 
 
 def show_defaults(items: tuple[DefaultItem, ...], context: FallbackContext) -> list[dict[str, Any]]:

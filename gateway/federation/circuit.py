@@ -116,15 +116,15 @@ class Circuit:
         else:
             self._let_in()
 
-    def failed(self, failure: SubgraphFailure, trial: bool, answers: int, now: float) -> None:
-        """Counts a failure that tells of the subgraph's health. `answers` is what was heard when the call began."""
+    def failed(self, failure: SubgraphFailure, trial: bool, now: float) -> None:
+        """Counts a failure that tells of the subgraph's health."""
         if self._breaker is None:
             return
         if not failure.sent and not isinstance(failure, SubgraphUnavailable):
             self.abandoned(trial)
         elif _is_answer(failure):
             self.succeeded(trial)
-        elif failure.late and self._heard.answers != answers:
+        elif failure.busy:
             self.abandoned(trial)
         elif trial:
             self._trials -= 1

@@ -56,7 +56,8 @@ class SubgraphFailure(FederationError):
     """One fetch brought nothing usable. `code` goes to clients; the message names no address.
 
     `sent` is False where it is certain that the subgraph has done nothing of the request: then even a mutation may be
-    sent again. `late`: too much time passed, whatever the reason. `answered`: somebody was there who answered.
+    sent again. `late`: too much time passed, whatever the reason; `busy`: others were answered meanwhile. `answered`:
+    somebody was there who answered.
     `began` is when the call that failed was begun, where it matters: a time of the event loop.
     """
 
@@ -64,6 +65,7 @@ class SubgraphFailure(FederationError):
     retryable = True
     sent = True
     late = False
+    busy = False
     answered = False
     began: float | None = None
 

@@ -124,6 +124,8 @@ class Guard:
         if isinstance(failure, SubgraphOverloaded):
             # Who only reads is told to come again, or the overloaded would be asked several times for every request.
             return request.kind == "mutation"
+        if failure.busy and request.kind == "query":
+            return False
         return failure.retryable and (
             request.kind == "query" or not failure.sent or is_idempotent(request, self.policy.idempotency_argument)
         )
@@ -181,7 +183,8 @@ class Guard:
             self._circuit.succeeded(False)
         elif isinstance(failure, SubgraphFailure):
             failure.began = begun.began
-            self._circuit.failed(failure, False, begun.answers, asyncio.get_running_loop().time())
+            failure.busy = failure.late and self._heard.answers != begun.answers
+            self._circuit.failed(failure, False, asyncio.get_running_loop().time())
 
     async def _attempt(self, request: SubgraphRequest, deadline: float) -> bytes:
         """One attempt, hedged if that is declared, of which the breaker is told."""
@@ -194,7 +197,8 @@ class Guard:
             try:
                 answer = await self._hedged(request, min(deadline, loop.time() + self._longest))
             except SubgraphFailure as failure:
-                self._circuit.failed(failure, trial, answers, loop.time())
+                failure.busy = failure.late and self._heard.answers != answers
+                self._circuit.failed(failure, trial, loop.time())
                 raise
             except BaseException:
                 self._circuit.abandoned(trial)
