@@ -23,7 +23,7 @@ from gateway.experience.payment_requests import PaymentRequests
 from gateway.experience.request_queue import RequestQueue
 from gateway.experience.resolvers.suggestions import DEFAULT_FIRST
 from gateway.experience.subgraph import ExperienceSubgraph
-from gateway.federation import Engine, EngineSettings, FallbackContext, HttpTransport, InProcessTransport, Transport
+from gateway.federation import Engine, EngineSettings, FallbackContext, HttpTransport, InProcessTransport
 from gateway.http import Authenticate, Caller, DoorLimits, GraphiQLPage, GraphQLDoor, NotAuthenticated
 from gateway.http.address import read_address
 from gateway.http.page import ASSETS
@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 SUPERGRAPH: Final = Path(__file__).parent / "supergraph.graphql"
 EXPERIENCE: Final = "experience"
+# More than any call may take: what is taken for longer is lost.
+_STUCK_SECONDS: Final = 30.0
 
 
 class Gateway:
@@ -46,6 +48,7 @@ class Gateway:
         self._settings = settings
         self._sdl = supergraph_sdl
         self._door: GraphQLDoor | None = None
+        self._connections: dict[str, HttpTransport] = {}
         self._page = GraphiQLPage.load() if settings.development else None
         routes = [Route("/health/live", _live), Route("/health/ready", self._ready)]
         self._rest: ASGIApp = Starlette(routes=routes, lifespan=self._lifespan)
@@ -65,13 +68,18 @@ class Gateway:
             await self._rest(scope, receive, send)
 
     async def _ready(self, _: Request) -> JSONResponse:
-        ready = self._door is not None
-        return JSONResponse({"status": "ready" if ready else "starting"}, status_code=200 if ready else 503)
+        """503 while it starts, and when it cannot call a service any more though that may be well: it is replaced."""
+        if self._door is None:
+            return JSONResponse({"status": "starting"}, status_code=503)
+        stuck = sorted(name for name, one in self._connections.items() if one.is_stuck(_STUCK_SECONDS))
+        if stuck:
+            return JSONResponse({"status": "unready", "stuck": stuck}, status_code=503)
+        return JSONResponse({"status": "ready"})
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            self._door = await _open_door(self._settings, self._sdl, self._page, stack)
+            self._door = await _open_door(self._settings, self._sdl, self._page, stack, self._connections)
             stack.callback(self._close_door)
             settle_collector()
             log.info("gateway_started")
@@ -83,8 +91,13 @@ class Gateway:
 
 
 async def _open_door(
-    settings: Settings, supergraph_sdl: str, page: GraphiQLPage | None, stack: AsyncExitStack
+    settings: Settings,
+    supergraph_sdl: str,
+    page: GraphiQLPage | None,
+    stack: AsyncExitStack,
+    connections: dict[str, HttpTransport],
 ) -> GraphQLDoor:
+    """`connections` is given those to services, by name."""
     http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
     service_tokens = ServiceTokens.from_pem(settings.service_token_private_key)
     outgoing = OutgoingHeaders(service_tokens)
@@ -92,11 +105,9 @@ async def _open_door(
     stack.callback(aws.close)
     urls = {service: settings.service_url(service) for service in SERVICES}
     defaults = ParameterStore(aws, settings.suggestions_default_parameter, read_defaults, show_defaults)
-    transports: dict[str, Transport] = {}
     for service, url in urls.items():
-        transport = HttpTransport(url, headers_for=outgoing.of_request)
-        stack.push_async_callback(transport.close)
-        transports[service] = transport
+        connections[service] = HttpTransport(url, headers_for=outgoing.of_request)
+        stack.push_async_callback(connections[service].close)
     adapters = Adapters(
         services=declare_services(),
         queue=RequestQueue(aws, settings.reservation_requests_table, settings.reservation_requests_queue_url),
@@ -104,11 +115,11 @@ async def _open_door(
         defaults=defaults,
         metrics=Metrics(),
     )
-    calls = ServiceCalls.over(transports, declare_calls())
-    transports[EXPERIENCE] = InProcessTransport(experience_call(ExperienceSubgraph(adapters), calls))
+    calls = ServiceCalls.over(connections, declare_calls())
+    experience = InProcessTransport(experience_call(ExperienceSubgraph(adapters), calls))
     engine = Engine(
         supergraph_sdl,
-        transports=transports,
+        transports={**connections, EXPERIENCE: experience},
         policies=declare_policies(defaults),
         settings=EngineSettings(expose_plan=False, request_timeout=settings.request_timeout),
     )

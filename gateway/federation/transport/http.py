@@ -86,6 +86,8 @@ class HttpTransport:
         ).encode("ascii")
         self._idle: deque[Connection] = deque()
         self._open = 0
+        # When a connection was last free to be taken.
+        self._moved_at = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
         derived = ws_url or url.replace("http", "ws", 1)
         self._sockets = WebSocketHub(derived, self._headers_for, self._limits.sockets)
@@ -147,6 +149,13 @@ class HttpTransport:
         """Events over `graphql-transport-ws`; many subscriptions share one connection for each identity."""
         return self._sockets.subscribe(request)
 
+    def is_stuck(self, seconds: float) -> bool:
+        """Whether calls wait for a connection of which none has become free for so long: more than any call may take.
+
+        It never happens while all that is taken is given back.
+        """
+        return bool(self._waiting) and asyncio.get_running_loop().time() - self._moved_at > seconds
+
     async def close(self) -> None:
         """Closes every idle connection and every subscription."""
         while self._idle:
@@ -169,6 +178,8 @@ class HttpTransport:
             return connection, True
         loop = asyncio.get_running_loop()
         while self._open >= self._limits.connections:
+            if not self._waiting:
+                self._moved_at = loop.time()
             waiter = loop.create_future()
             self._waiting.append(waiter)
             try:
@@ -250,6 +261,7 @@ class HttpTransport:
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
+                self._moved_at = waiter.get_loop().time()
                 waiter.set_result(None)
                 return
 
