@@ -30,6 +30,7 @@ from gateway.http.page import ASSETS
 from gateway.outgoing import OutgoingHeaders, ServiceCalls, client_address, experience_call
 from gateway.parameter_store import ParameterStore
 from gateway.policies import declare_calls, declare_policies
+from gateway.scalars import CHECKS
 from gateway.settings import SERVICES, Settings
 from gateway.telemetry import Metrics, configure_logging, read_trace, traced
 
@@ -121,7 +122,7 @@ async def _open_door(
         supergraph_sdl,
         transports={**connections, EXPERIENCE: experience},
         policies=declare_policies(defaults),
-        settings=EngineSettings(expose_plan=False, request_timeout=settings.request_timeout),
+        settings=EngineSettings(expose_plan=False, request_timeout=settings.request_timeout, scalars=CHECKS),
     )
     issuer_keys = JwksKeys(settings.access_token_jwks_url, http)
     tokens = BuyerTokens(issuer_keys, settings.access_token_issuer, settings.access_token_audience)

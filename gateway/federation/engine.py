@@ -11,11 +11,7 @@ from contextlib import aclosing, suppress
 from typing import Any, Literal
 
 import msgspec
-from graphql import (
-    GraphQLError,
-    GraphQLSchema,
-    print_schema,
-)
+from graphql import GraphQLSchema, print_schema
 from graphql.execution.values import get_variable_values
 
 from gateway.federation.api_schema import derive_api_schema
@@ -237,7 +233,10 @@ class Engine:
             self.api_schema, tuple(operation.node.variable_definitions), provided, max_errors=10
         )
         if isinstance(result, list):
-            raise RequestRefused([_variable_error(error) for error in result])
+            raise RequestRefused([operation.checks.locate(error) for error in result])
+        errors = operation.checks.errors(result) if operation.checks else []
+        if errors:
+            raise RequestRefused(errors)
         return result
 
     def _deadline(self, request: GraphQLRequest, loop: asyncio.AbstractEventLoop) -> float:
@@ -299,12 +298,6 @@ def _read_variables(variables: dict[str, Any] | bytes | None) -> dict[str, Any]:
     if not isinstance(variables, dict):
         raise RequestRefused.because("The variables are not a JSON object.", "BAD_REQUEST")
     return variables
-
-
-def _variable_error(error: GraphQLError) -> dict[str, Any]:
-    formatted: dict[str, Any] = dict(error.formatted)
-    formatted["extensions"] = {"code": "BAD_USER_INPUT"}
-    return formatted
 
 
 def _failed_to_plan(failed: PlanningFailed) -> EngineResponse:

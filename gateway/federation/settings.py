@@ -1,6 +1,8 @@
 """What an operator of the engine chooses."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class EngineSettings:
     """Engine-wide choices. Times are in seconds.
 
     `override_labels` names the progressive `@override` labels that are on. With `quick_at_once` the quick program of
-    an operation is made the first time that it comes, and not the second.
+    an operation is made the first time that it comes, and not the second. `scalars` are checks of values by the name of
+    their scalar, which raise ValueError for what nobody has to be asked about.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -44,3 +47,4 @@ class EngineSettings:
     share_in_flight: bool = True
     request_timeout: float = 30.0
     override_labels: frozenset[str] = frozenset()
+    scalars: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)
