@@ -23,7 +23,7 @@ from gateway.experience.payment_requests import PaymentRequests
 from gateway.experience.request_queue import RequestQueue
 from gateway.experience.resolvers.suggestions import DEFAULT_FIRST
 from gateway.experience.subgraph import ExperienceSubgraph
-from gateway.federation import Engine, EngineSettings, FallbackContext, HttpTransport, InProcessTransport
+from gateway.federation import Engine, EngineSettings, FallbackContext, HttpTransport, InProcessTransport, Limits
 from gateway.http import Authenticate, Caller, DoorLimits, GraphiQLPage, GraphQLDoor, NotAuthenticated
 from gateway.http.address import read_address
 from gateway.http.page import ASSETS
@@ -33,6 +33,7 @@ from gateway.policies import declare_calls, declare_policies
 from gateway.scalars import CHECKS
 from gateway.settings import SERVICES, Settings
 from gateway.telemetry import Metrics, configure_logging, read_trace, traced
+from gateway.weights import COST, SIZES, WEIGHTS
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +123,12 @@ async def _open_door(
         supergraph_sdl,
         transports={**connections, EXPERIENCE: experience},
         policies=declare_policies(defaults),
-        settings=EngineSettings(expose_plan=False, request_timeout=settings.request_timeout, scalars=CHECKS),
+        settings=EngineSettings(
+            limits=Limits(cost=COST, weights=WEIGHTS, sizes=SIZES),
+            expose_plan=False,
+            request_timeout=settings.request_timeout,
+            scalars=CHECKS,
+        ),
     )
     issuer_keys = JwksKeys(settings.access_token_jwks_url, http)
     tokens = BuyerTokens(issuer_keys, settings.access_token_issuer, settings.access_token_audience)

@@ -148,6 +148,7 @@ class Engine:
                 return
             variables = _read_variables(request.variables)
             coerced = self._coerce(operation, variables)
+            operation.cost.check(coerced)
             program = self._programs.in_parts(request.query, request.operation_name, operation, coerced)
             self._require_transports(program)
         except RequestRefused as refused:
@@ -213,6 +214,7 @@ class Engine:
         operation = self._programs.operation(request.query, request.operation_name)
         provided = _read_variables(request.variables)
         coerced = self._coerce(operation, provided) if operation.node.variable_definitions else {}
+        operation.cost.check(coerced)
         program = self._programs.quick(request.query, request.operation_name, operation, coerced)
         self._require_transports(program)
         return (

@@ -13,6 +13,9 @@ class Limits:
     subgraphs may be asked anew; `pairs` bounds the comparisons of fields with one response name that validation makes,
     a pair of plain leaves costing 1 and what has arguments more; `positions` bounds a plan's places after abstract
     types are expanded.
+
+    `cost` bounds the sum of `weights`, by field coordinate, each times the lengths of the lists that it stands in, as
+    far as `sizes` says which argument of a field is the length of what it brings.
     """
 
     document_bytes: int = 65_536
@@ -26,6 +29,9 @@ class Limits:
     pairs: int = 20_000
     positions: int = 20_000
     errors: int = 100
+    cost: int = 1_000
+    weights: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from graphql import (
 )
 
 from gateway.federation.errors import RequestRefused
+from gateway.federation.operation.cost import Cost
 from gateway.federation.operation.incremental import NAMES, LabelsAreUnique, UsedWhereTheyMayBe
 from gateway.federation.operation.limits import check_document, check_text
 from gateway.federation.operation.scalars import VariableChecks, literal_rule
@@ -49,6 +50,7 @@ class Operation:
     conditions: tuple[str, ...]
     plain: Callable[[Mapping[str, Any]], bool] | None
     checks: VariableChecks
+    cost: Cost
     incremental: bool
 
     def variant(self, variables: Mapping[str, Any]) -> tuple[bool, ...]:
@@ -114,6 +116,7 @@ def choose_operation(
         tuple(sorted(finder.names & declared)),
         plain_check(chosen, settings.scalars),
         VariableChecks(schema, chosen, settings.scalars),
+        Cost(schema, chosen, fragments, settings.limits),
         finder.incremental,
     )
 
