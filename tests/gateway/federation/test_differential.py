@@ -192,6 +192,25 @@ def test_found_operations_stay_right(query: str) -> None:
     check(shop.make_store(), Generated(query))
 
 
+@pytest.mark.parametrize(
+    ("query", "unknown"),
+    [
+        ("{ latest { author { email } } }", ["u0"]),
+        ("{ latest { author { name } } book { author { friends { id } } } }", ["u0", "u1", "u2"]),
+        ("{ products { ... on Book { shelf } } }", ["p2"]),
+        ('{ book(id: "p4") { shelf title } }', ["p4"]),
+        ("{ products { reviews { author { email } } } }", ["u1"]),
+        ("{ subjects { ... on Book { similar { ... on Book { shelf } } } } }", ["p0", "p2"]),
+    ],
+)
+def test_a_null_where_none_may_be_is_taken_up_to_where_one_may(query: str, unknown: list[str]) -> None:
+    """In an entity, in an object, in a list, in all there is."""
+    try:
+        check(with_unknown(shop.make_store(), unknown), Generated(query))
+    finally:
+        SIMULATION.unknown = set()
+
+
 FOUND_IN_PARTS: list[tuple[str, list[Fault]]] = [
     # The error of a field that only one of an interface's types has.
     (
