@@ -98,7 +98,7 @@ class Circuit:
         """The subgraph has answered."""
         self._heard.answers += 1
         if not trial:
-            if self._open_until is None:
+            if self._failures and self._open_until is None:
                 self._failures = 0
             return
         self._trials -= 1

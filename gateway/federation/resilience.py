@@ -38,7 +38,7 @@ class Guard:
     policy: Policy
     _slots: Slots | None = field(init=False)
     _heard: Heard = field(init=False)
-    _circuit: Circuit = field(init=False)
+    circuit: Circuit = field(init=False)
     _longest: float = field(init=False)
     _send: Callable[[SubgraphRequest, Answered], Call | None] | None = field(init=False)
     begun: "set[_Begun]" = field(default_factory=set)
@@ -47,7 +47,7 @@ class Guard:
 
     def __post_init__(self) -> None:
         self._heard = Heard()
-        self._circuit = Circuit(self.policy.breaker, self._heard)
+        self.circuit = Circuit(self.policy.breaker, self._heard)
         self._slots = None if self.policy.concurrency is None else Slots(self.policy.concurrency)
         self._longest = longest_attempt(self.policy)
         # Hedging needs the ordinary way.
@@ -117,7 +117,7 @@ class Guard:
         """
         guard = Guard(self.service, self.transport, policy)
         guard._slots, guard._heard = self._slots, self._heard
-        guard._circuit = Circuit(policy.breaker, self._heard) if apart else self._circuit
+        guard.circuit = Circuit(policy.breaker, self._heard) if apart else self.circuit
         return guard
 
     def _may_repeat(self, request: SubgraphRequest, failure: SubgraphFailure) -> bool:
@@ -139,7 +139,7 @@ class Guard:
         running one: to ask for it takes a system call.
         """
         send = self._send
-        if send is None or not self._circuit.untroubled:
+        if send is None or not self.circuit.untroubled:
             return None
         now = loop.time()
         allowed = min(deadline - now, self._longest)
@@ -177,14 +177,12 @@ class Guard:
         finally:
             self._watch = loop.call_later(_WATCH_SECONDS, self._expire) if self.begun else None
 
-    def note_begun(self, begun: "_Begun", failure: BaseException | None) -> None:
-        """Counts how a begun call has ended. A failure says since when time is being spent on it."""
-        if failure is None:
-            self._circuit.succeeded(False)
-        elif isinstance(failure, SubgraphFailure):
+    def note_begun(self, begun: "_Begun", failure: BaseException) -> None:
+        """Counts how a begun call has failed. It says since when time is being spent on it."""
+        if isinstance(failure, SubgraphFailure):
             failure.began = begun.began
             failure.busy = failure.late and self._heard.answers != begun.answers
-            self._circuit.failed(failure, False, asyncio.get_running_loop().time())
+            self.circuit.failed(failure, False, asyncio.get_running_loop().time())
 
     async def _attempt(self, request: SubgraphRequest, deadline: float) -> bytes:
         """One attempt, hedged if that is declared, of which the breaker is told."""
@@ -192,18 +190,18 @@ class Guard:
         if self._slots is not None:
             await self._take_place(self._slots, deadline)
         try:
-            trial = await self._circuit.admit(deadline)
+            trial = await self.circuit.admit(deadline)
             answers = self._heard.answers
             try:
                 answer = await self._hedged(request, min(deadline, loop.time() + self._longest))
             except SubgraphFailure as failure:
                 failure.busy = failure.late and self._heard.answers != answers
-                self._circuit.failed(failure, trial, loop.time())
+                self.circuit.failed(failure, trial, loop.time())
                 raise
             except BaseException:
-                self._circuit.abandoned(trial)
+                self.circuit.abandoned(trial)
                 raise
-            self._circuit.succeeded(trial)
+            self.circuit.succeeded(trial)
             return answer
         finally:
             if self._slots is not None:
@@ -213,7 +211,7 @@ class Guard:
         if slots.take_nowait():
             return
         # When all places are taken by calls that hang, nobody queues behind them once that is known.
-        self._circuit.check(asyncio.get_running_loop().time())
+        self.circuit.check(asyncio.get_running_loop().time())
         try:
             async with asyncio.timeout_at(deadline):
                 await slots.take()
@@ -283,8 +281,10 @@ class _Begun:
 
     def finish(self, answer: bytes | None, failure: BaseException | None) -> None:
         self.leave()
-        if answer is not None or failure is not None:
+        if failure is not None:
             self._guard.note_begun(self, failure)
+        elif answer is not None:
+            self._guard.circuit.succeeded(False)
         self._answered(answer, failure)
 
     def expire(self) -> None:

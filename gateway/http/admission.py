@@ -65,12 +65,20 @@ class Admission:
 
     async def enter(self) -> "Admitted":
         """Raises Overloaded."""
+        return self.take() or await self._wait()
+
+    def take(self) -> "Admitted | None":
+        """A place, if one is free and nobody waits: as a rule, and then nothing else is to be done."""
+        if self._queue or self.running >= self.limit:
+            return None
+        self.running += 1
+        return Admitted(self)
+
+    async def _wait(self) -> "Admitted":
+        now = monotonic()
         if not self._queue:
-            self._empty_at = monotonic()
-            if self.running < self.limit:
-                self.running += 1
-                return Admitted(self)
-        allowed = self._limits.burst if monotonic() - self._empty_at < self._limits.standing else self._limits.stand
+            self._empty_at = now
+        allowed = self._limits.burst if now - self._empty_at < self._limits.standing else self._limits.stand
         expected = self._expected_wait()
         if expected > allowed or len(self._queue) >= self._limits.waiting:
             raise Overloaded(expected)

@@ -98,8 +98,9 @@ class GraphQLDoor:
         else:
             refuse_other_sites(headers)
             body = b""
+        lane = self._admissions.of_text(body)
         try:
-            place = await self._admissions.of_text(body).enter()
+            place = lane.take() or await lane.enter()
         except Overloaded as exc:
             raise overloaded(exc.retry_after) from exc
         try:

@@ -155,7 +155,7 @@ async def test_a_thousand_who_leave_while_traffic_comes_back_leave_no_place_take
             await asyncio.sleep(0)
     assert code_of(await ask(engine)) is None
     guard = engine._programs._guards._guards["a"]
-    assert (guard._circuit._trials, len(guard._circuit._waiting)) == (0, 0)
+    assert (guard.circuit._trials, len(guard.circuit._waiting)) == (0, 0)
     assert guard._slots is not None
     assert guard._slots._free == 10
 
