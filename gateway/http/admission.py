@@ -34,7 +34,7 @@ class AdmissionLimits:
     waiting: int = 512
 
 
-QUERIES: Final = AdmissionLimits(least=32, most=512)
+QUERIES: Final = AdmissionLimits(least=16, most=512, target=0.6)
 # They wait for banks and queues, and have been decided on: as many as there are, and a longer line.
 MUTATIONS: Final = AdmissionLimits(least=128, most=128, burst=5.0, stand=5.0)
 
