@@ -16,26 +16,31 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.auth import AuthenticationRefused, Buyer, BuyerTokens, JwksKeys, KeysUnavailable, ServiceTokens
 from gateway.collector import settle_collector
 from gateway.experience.aws import AwsClients
-from gateway.experience.clients.services import connect_services
+from gateway.experience.clients.services import declare_services
 from gateway.experience.context import Adapters
 from gateway.experience.default_suggestions import DefaultItem, describe_defaults, read_defaults
 from gateway.experience.payment_requests import PaymentRequests
 from gateway.experience.request_queue import RequestQueue
 from gateway.experience.resolvers.suggestions import DEFAULT_FIRST
 from gateway.experience.subgraph import ExperienceSubgraph
-from gateway.federation import Engine, EngineSettings, FallbackContext, HttpTransport, InProcessTransport, Transport
+from gateway.federation import Engine, EngineSettings, FallbackContext, HttpTransport, InProcessTransport, Limits
 from gateway.http import Authenticate, Caller, DoorLimits, GraphiQLPage, GraphQLDoor, NotAuthenticated
+from gateway.http.address import read_address
 from gateway.http.page import ASSETS
-from gateway.outgoing import OutgoingHeaders, experience_call
+from gateway.outgoing import OutgoingHeaders, ServiceCalls, client_address, experience_call
 from gateway.parameter_store import ParameterStore
-from gateway.policies import declare_policies
+from gateway.policies import declare_calls, declare_policies
+from gateway.scalars import CHECKS
 from gateway.settings import SERVICES, Settings
 from gateway.telemetry import Metrics, configure_logging, read_trace, traced
+from gateway.weights import COST, SIZES, WEIGHTS
 
 log = structlog.get_logger(__name__)
 
 SUPERGRAPH: Final = Path(__file__).parent / "supergraph.graphql"
 EXPERIENCE: Final = "experience"
+# More than any call may take: what is taken for longer is lost.
+_STUCK_SECONDS: Final = 30.0
 
 
 class Gateway:
@@ -45,6 +50,7 @@ class Gateway:
         self._settings = settings
         self._sdl = supergraph_sdl
         self._door: GraphQLDoor | None = None
+        self._connections: dict[str, HttpTransport] = {}
         self._page = GraphiQLPage.load() if settings.development else None
         routes = [Route("/health/live", _live), Route("/health/ready", self._ready)]
         self._rest: ASGIApp = Starlette(routes=routes, lifespan=self._lifespan)
@@ -55,6 +61,7 @@ class Gateway:
         elif scope["path"] == "/graphql" and self._door is not None:
             headers = dict(scope["headers"])
             trace = read_trace(_latin(headers.get(b"x-request-id")), _latin(headers.get(b"traceparent")))
+            client_address.set(read_address(scope, self._settings.trusted_proxies))
             with traced(trace):
                 await self._door(scope, receive, send)
         elif self._page is not None and scope["type"] == "http" and scope["path"].startswith(ASSETS):
@@ -63,13 +70,18 @@ class Gateway:
             await self._rest(scope, receive, send)
 
     async def _ready(self, _: Request) -> JSONResponse:
-        ready = self._door is not None
-        return JSONResponse({"status": "ready" if ready else "starting"}, status_code=200 if ready else 503)
+        """503 while it starts, and when it cannot call a service any more though that may be well: it is replaced."""
+        if self._door is None:
+            return JSONResponse({"status": "starting"}, status_code=503)
+        stuck = sorted(name for name, one in self._connections.items() if one.is_stuck(_STUCK_SECONDS))
+        if stuck:
+            return JSONResponse({"status": "unready", "stuck": stuck}, status_code=503)
+        return JSONResponse({"status": "ready"})
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            self._door = await _open_door(self._settings, self._sdl, self._page, stack)
+            self._door = await _open_door(self._settings, self._sdl, self._page, stack, self._connections)
             stack.callback(self._close_door)
             settle_collector()
             log.info("gateway_started")
@@ -81,8 +93,13 @@ class Gateway:
 
 
 async def _open_door(
-    settings: Settings, supergraph_sdl: str, page: GraphiQLPage | None, stack: AsyncExitStack
+    settings: Settings,
+    supergraph_sdl: str,
+    page: GraphiQLPage | None,
+    stack: AsyncExitStack,
+    connections: dict[str, HttpTransport],
 ) -> GraphQLDoor:
+    """`connections` is given those to services, by name."""
     http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
     service_tokens = ServiceTokens.from_pem(settings.service_token_private_key)
     outgoing = OutgoingHeaders(service_tokens)
@@ -90,30 +107,46 @@ async def _open_door(
     stack.callback(aws.close)
     urls = {service: settings.service_url(service) for service in SERVICES}
     defaults = ParameterStore(aws, settings.suggestions_default_parameter, read_defaults, show_defaults)
+    for service, url in urls.items():
+        connections[service] = HttpTransport(url, headers_for=outgoing.of_request)
+        stack.push_async_callback(connections[service].close)
     adapters = Adapters(
-        services=connect_services(urls, http),
+        services=declare_services(),
         queue=RequestQueue(aws, settings.reservation_requests_table, settings.reservation_requests_queue_url),
         payments=PaymentRequests(aws, settings.reservation_requests_table),
         defaults=defaults,
         metrics=Metrics(),
     )
-    transports: dict[str, Transport] = {
-        EXPERIENCE: InProcessTransport(experience_call(ExperienceSubgraph(adapters), outgoing))
-    }
-    for service, url in urls.items():
-        transport = HttpTransport(url, headers_for=outgoing.of_request)
-        stack.push_async_callback(transport.close)
-        transports[service] = transport
+    calls = ServiceCalls.over(connections, declare_calls())
+    experience = InProcessTransport(experience_call(ExperienceSubgraph(adapters), calls))
     engine = Engine(
         supergraph_sdl,
-        transports=transports,
+        transports={**connections, EXPERIENCE: experience},
         policies=declare_policies(defaults),
-        settings=EngineSettings(expose_plan=False, request_timeout=settings.request_timeout),
+        settings=EngineSettings(
+            limits=Limits(cost=COST, weights=WEIGHTS, sizes=SIZES),
+            expose_plan=False,
+            request_timeout=settings.request_timeout,
+            scalars=CHECKS,
+        ),
     )
     issuer_keys = JwksKeys(settings.access_token_jwks_url, http)
     tokens = BuyerTokens(issuer_keys, settings.access_token_issuer, settings.access_token_audience)
-    limits = DoorLimits(body_bytes=settings.max_body_bytes, request_seconds=settings.request_timeout)
-    return GraphQLDoor(engine, _authenticate_with(tokens), limits=limits, page=page)
+    return GraphQLDoor(engine, _authenticate_with(tokens), limits=_limits_of(settings), page=page)
+
+
+def _limits_of(settings: Settings) -> DoorLimits:
+    return DoorLimits(
+        body_bytes=settings.max_body_bytes,
+        request_seconds=settings.request_timeout,
+        streams=settings.max_streams,
+        anonymous_streams=settings.max_anonymous_streams,
+        arriving_streams=settings.max_anonymous_streams,
+        streams_per_address=settings.streams_per_address,
+        streams_per_caller=settings.streams_per_caller,
+        idle_seconds=settings.idle_socket_seconds,
+        trusted_proxies=settings.trusted_proxies,
+    )
 
 
 def show_defaults(items: tuple[DefaultItem, ...], context: FallbackContext) -> list[dict[str, Any]]:

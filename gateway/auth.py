@@ -27,6 +27,7 @@ ALGORITHM: Final = "EdDSA"
 MAX_TOKEN_LENGTH: Final = 4_096
 LEEWAY_SECONDS: Final = 5
 KEYS_MAX_AGE_SECONDS: Final = 3_600
+FETCH_SECONDS: Final = 3.0
 REFETCH_INTERVAL_SECONDS: Final = 10
 MAX_KEYS: Final = 20
 SERVICE_TOKEN_SECONDS: Final = 60
@@ -81,14 +82,17 @@ class JwksKeys:
     _keys: dict[str, Any] = field(default_factory=dict)
     _fetched_at: float | None = None
     _tried_at: float | None = None
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # One for all who wait, and nobody's own: a client that leaves does not end it, nor takes its connection along.
+    _fetching: asyncio.Task[None] | None = None
 
     async def find(self, kid: str) -> Any:
         if kid in self._keys and not self._stale():
             return self._keys[kid]
-        async with self._lock:
-            if (kid not in self._keys or self._stale()) and self._may_ask():
-                await self._fetch()
+        if self._fetching is None and self._may_ask():
+            self._fetching = asyncio.ensure_future(self._fetch())
+            self._fetching.add_done_callback(self._fetched)
+        if self._fetching is not None:
+            await asyncio.wait({self._fetching})
         if not self._keys and self._fetched_at is None:
             raise KeysUnavailable("Tokens cannot be verified at the moment.")
         return self._keys.get(kid)
@@ -99,14 +103,20 @@ class JwksKeys:
     def _may_ask(self) -> bool:
         return self._tried_at is None or self.clock() - self._tried_at >= REFETCH_INTERVAL_SECONDS
 
+    def _fetched(self, fetching: "asyncio.Task[None]") -> None:
+        self._fetching = None
+        if not fetching.cancelled() and fetching.exception() is not None:
+            log.error("token_keys_not_fetched", exc_info=fetching.exception())
+
     async def _fetch(self) -> None:
         self._tried_at = self.clock()
         try:
-            response = await self.http.get(self.url, timeout=3, follow_redirects=False)
+            async with asyncio.timeout(FETCH_SECONDS):
+                response = await self.http.get(self.url, timeout=FETCH_SECONDS, follow_redirects=False)
             response.raise_for_status()
             published = response.json()["keys"][:MAX_KEYS]
             keys = {key["kid"]: jwt.PyJWK(key, algorithm=ALGORITHM).key for key in published if key["kty"] == "OKP"}
-        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as exc:
+        except (TimeoutError, httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as exc:
             # An issuer that was asked before it had started is asked again soon.
             if self._fetched_at is None:
                 self._tried_at = self.clock() - REFETCH_INTERVAL_SECONDS + 1

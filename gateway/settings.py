@@ -36,6 +36,14 @@ class Settings(BaseSettings):
 
     request_timeout: float = Field(default=15.0, gt=0, le=60)
     max_body_bytes: int = Field(default=256 * 1024, ge=1_024)
+    # How many proxies of ours a request comes through: so many entries of X-Forwarded-For, from its end, are believed.
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    # Event streams and sockets: of callers who are signed in, of others, of one address, of one caller.
+    max_streams: int = Field(default=5_000, ge=1)
+    max_anonymous_streams: int = Field(default=1_000, ge=1)
+    streams_per_address: int = Field(default=50, ge=1)
+    streams_per_caller: int = Field(default=50, ge=1)
+    idle_socket_seconds: float = Field(default=60.0, gt=0)
 
     @property
     def development(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +14,15 @@ if TYPE_CHECKING:
     from gateway.experience.payment_requests import PaymentRequests
     from gateway.experience.request_queue import RequestQueue
 
-HeadersFor = Callable[[str, float], Mapping[str, str]]
+
+class Send(Protocol):
+    """Asks a service once, for whom this request is for.
+
+    `variables` are encoded; `timeout` is in seconds. Gives the response's bytes, raises SourceUnavailable and
+    SourceRefused. Cancelled, it gives back whatever it holds.
+    """
+
+    async def __call__(self, service: str, document: str, variables: bytes, timeout: float) -> bytes: ...  # noqa: ASYNC109
 
 
 class Counter(Protocol):
@@ -43,13 +50,13 @@ class Adapters:
 
 @dataclass
 class Context:
-    """`deadline` is a time of the running loop; `headers_for(service, seconds left)` makes a call's headers."""
+    """`deadline` is a time of the running loop."""
 
     adapters: Adapters
     customer_id: UUID | None
     locale: str
     deadline: float
-    headers_for: HeadersFor
+    send: Send
     degraded: list[dict[str, Any]] = field(default_factory=list)
 
     def degrade(self, path: list[str | int], source: str, reason: str) -> None:

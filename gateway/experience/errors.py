@@ -13,12 +13,16 @@ class ExperienceFault(Exception):
 
 
 class SourceUnavailable(ExperienceFault):
-    """`source` is the service's name; `reason` is for operators and clients alike and names no address."""
+    """`source` is the service's name; `reason` is for operators and clients alike and names no address.
 
-    def __init__(self, source: str, reason: str) -> None:
+    `may_pass` says that another attempt, soon, may go better.
+    """
+
+    def __init__(self, source: str, reason: str, *, may_pass: bool = True) -> None:
         super().__init__(f"{source}: {reason}")
         self.source = source
         self.reason = reason
+        self.may_pass = may_pass
 
 
 class SourceRefused(ExperienceFault):

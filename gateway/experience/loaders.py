@@ -3,10 +3,12 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from aiodataloader import DataLoader
 
 from gateway.experience.context import Context
@@ -19,15 +21,32 @@ _PER_CALL: Final = 20
 
 _EXISTING: Final = "query Existing($representations: [_Any!]!) { _entities(representations: $representations) { %s } }"
 _SUGGESTION: Final = "... on Suggestion { reason item { __typename ... on Product { id } ... on Event { id } } }"
+_SUGGESTED: Final = "id reason item { __typename ... on Product { id } ... on Event { id } }"
 _SETTING: Final = """query ReservationSettings($representations: [_Any!]!) {
   _entities(representations: $representations) {
     ... on Reservation { id session { id event { id kind } venue { id } } } } }"""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question whose answer is the same wherever in a request it is asked. `where` is a filter's venue."""
+
+    service: str
+    document: str
+    venue: str | None = None
+
+
 class Loaders:
-    """One set per request, so that what is cached is this customer's."""
+    """One set per request, so that what is cached is this customer's.
+
+    A request may ask for one thing in a hundred places: whatever resolvers ask for goes through here, is put together,
+    and asked once.
+    """
 
     def __init__(self, context: Context) -> None:
+        self.answers: DataLoader[Question, Any] = DataLoader(partial(_load_answers, context))
+        # By the encoded input, which says all that a suggestion depends on.
+        self.suggested: DataLoader[bytes, Any] = DataLoader(partial(_load_suggested, context), max_batch_size=_PER_CALL)
         self.entities: DataLoader[str, Any] = DataLoader(partial(_load_entities, context))
         self.payments: DataLoader[UUID, Any] = DataLoader(partial(_load_payments, context), max_batch_size=_PER_CALL)
         self.settings: DataLoader[str, Any] = DataLoader(partial(_load_settings, context))
@@ -87,3 +106,27 @@ async def _load_settings(context: Context, ids: Sequence[str]) -> list[Any]:
         return [None for _ in ids]
     entities: list[Any] = answer["_entities"]
     return entities
+
+
+async def _load_answers(context: Context, questions: Sequence[Question]) -> list[Any]:
+    """For each question the answer's data, or the fault of whom it was asked of."""
+    asked = (_ask_one(context, question) for question in questions)
+    answers: list[Any] = await asyncio.gather(*asked, return_exceptions=True)
+    return answers
+
+
+async def _ask_one(context: Context, question: Question) -> dict[str, Any]:
+    variables = {"where": {"venueId": question.venue}} if question.venue is not None else {}
+    service = context.adapters.services.of(question.service)
+    return await service.ask(context, question.document, variables, within=SOURCE_SECONDS)
+
+
+async def _load_suggested(context: Context, inputs: Sequence[bytes]) -> list[Any]:
+    """For each encoded SuggestInput what is suggested."""
+    parameters = ", ".join(f"$input{index}: SuggestInput!" for index in range(len(inputs)))
+    fields = " ".join(f"s{index}: suggest(input: $input{index}) {{ {_SUGGESTED} }}" for index in range(len(inputs)))
+    variables = {f"input{index}": msgspec.Raw(one) for index, one in enumerate(inputs)}
+    answer = await context.adapters.services.suggestions.ask(
+        context, f"query Suggest({parameters}) {{ {fields} }}", variables
+    )
+    return [answer[f"s{index}"] for index in range(len(inputs))]

@@ -28,7 +28,7 @@ _CACHED_DOCUMENTS = 500
 @strawberry.type
 class Query:
     node: Node | None = strawberry.field(resolver=node, description="Whatever has this id, if the caller may see it.")
-    nodes: list[Node | None] = strawberry.field(resolver=nodes, description="At most 100, in the order of the ids.")
+    nodes: list[Node | None] = strawberry.field(resolver=nodes, description="At most 50, in the order of the ids.")
 
 
 @strawberry.type

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from gateway.experience.context import Adapters, Context, HeadersFor
+from gateway.experience.context import Adapters, Context, Send
 from gateway.experience.schema import build_schema
 
 
@@ -21,10 +21,10 @@ class ExperienceSubgraph:
         customer_id: UUID | None,
         locale: str,
         deadline: float,
-        headers_for: HeadersFor,
+        send: Send,
     ) -> dict[str, Any]:
         """The response. `deadline` is a time of the running loop; `extensions.degraded` says what was missing."""
-        context = Context(self._adapters, customer_id, locale, deadline, headers_for)
+        context = Context(self._adapters, customer_id, locale, deadline, send)
         result = await self._schema.execute(query, variable_values=dict(variables), context_value=context)
         response: dict[str, Any] = {"data": result.data}
         if result.errors:

@@ -9,6 +9,7 @@ from gateway.federation.errors import (
     RequestRefused,
     SubgraphFailure,
     SubgraphMalformed,
+    SubgraphOverloaded,
     SubgraphRejected,
     SubgraphStatus,
     SubgraphTimeout,
@@ -21,8 +22,9 @@ from gateway.federation.operation.incremental import INCREMENTAL_DIRECTIVES
 from gateway.federation.planner.plan import Plan
 from gateway.federation.policy import Field, Policies, Policy, Subgraph
 from gateway.federation.request import EngineResponse, GraphQLRequest, SubgraphRequest, Transport
+from gateway.federation.resilience import Guard
 from gateway.federation.settings import EngineSettings, Limits
-from gateway.federation.transport import HttpLimits, HttpTransport, InProcessTransport, connect_subgraphs
+from gateway.federation.transport import HttpLimits, HttpTransport, InProcessTransport, SocketLimits, connect_subgraphs
 
 __all__ = [
     "INCREMENTAL_DIRECTIVES",
@@ -36,6 +38,7 @@ __all__ = [
     "FederationError",
     "Field",
     "GraphQLRequest",
+    "Guard",
     "HttpLimits",
     "HttpTransport",
     "InProcessTransport",
@@ -48,9 +51,11 @@ __all__ = [
     "Policies",
     "Policy",
     "RequestRefused",
+    "SocketLimits",
     "Subgraph",
     "SubgraphFailure",
     "SubgraphMalformed",
+    "SubgraphOverloaded",
     "SubgraphRejected",
     "SubgraphRequest",
     "SubgraphStatus",

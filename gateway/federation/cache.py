@@ -45,9 +45,14 @@ class BoundedCache(Generic[V]):
         if known is not None:
             return known
         value, weight = make()
+        self.put(key, value, weight)
+        return value
+
+    def put(self, key: Hashable, value: V, weight: int) -> None:
+        """Keeps a value, in place of the one that was there."""
+        self.drop(key)
         self._values[key] = (value, weight)
         self._held += weight
         while self._values and (len(self._values) > self._entries or self._held > self._size):
             _, (_, gone) = self._values.popitem(last=False)
             self._held -= gone
-        return value

@@ -11,11 +11,7 @@ from contextlib import aclosing, suppress
 from typing import Any, Literal
 
 import msgspec
-from graphql import (
-    GraphQLError,
-    GraphQLSchema,
-    print_schema,
-)
+from graphql import GraphQLSchema, print_schema
 from graphql.execution.values import get_variable_values
 
 from gateway.federation.api_schema import derive_api_schema
@@ -23,7 +19,7 @@ from gateway.federation.compiler import Program, introspect
 from gateway.federation.complete import complete_data
 from gateway.federation.errors import PlanningFailed, RequestRefused, SubgraphFailure, SupergraphError
 from gateway.federation.executor import Execution, Runtime, read_answer
-from gateway.federation.fast import Asked, FastProgram, FastRun
+from gateway.federation.fast import Asked, FastProgram, FastRun, Watch
 from gateway.federation.guards import Guards
 from gateway.federation.incremental import FORMATS, IncrementalFormat, IncrementalRun
 from gateway.federation.operation.document import Operation
@@ -68,6 +64,7 @@ class Engine:
             raise SupergraphError(f"no such subgraphs: {', '.join(sorted(unknown))}")
         self._served = frozenset(transports)
         policies.check(names, supergraph.types)
+        self._watch = Watch()
         sharing = self.settings.share_in_flight
         self._runtime = Runtime(policies, InFlight() if sharing else None, SharedCalls() if sharing else None)
         self._programs = Programs(
@@ -129,13 +126,13 @@ class Engine:
             return self._respond(execution, variables)
         runtime = self._runtime
         fast = FastRun(program, request, variables, runtime.shared, runtime.in_flight, runtime.policies, deadline, loop)
-        data = await fast.run()
+        data = await fast.run(self._watch)
         if data is not None:
             return EngineResponse(b'{"data":' + data + self._closing(program.plan), "data")
         try:
             execution = self._execution(again(), request, variables, deadline, fast.asked)
             await execution.run()
-        except asyncio.CancelledError:
+        except BaseException:
             fast.cancel()
             raise
         return self._respond(execution, variables)
@@ -151,6 +148,7 @@ class Engine:
                 return
             variables = _read_variables(request.variables)
             coerced = self._coerce(operation, variables)
+            operation.cost.check(coerced)
             program = self._programs.in_parts(request.query, request.operation_name, operation, coerced)
             self._require_transports(program)
         except RequestRefused as refused:
@@ -216,6 +214,7 @@ class Engine:
         operation = self._programs.operation(request.query, request.operation_name)
         provided = _read_variables(request.variables)
         coerced = self._coerce(operation, provided) if operation.node.variable_definitions else {}
+        operation.cost.check(coerced)
         program = self._programs.quick(request.query, request.operation_name, operation, coerced)
         self._require_transports(program)
         return (
@@ -236,7 +235,10 @@ class Engine:
             self.api_schema, tuple(operation.node.variable_definitions), provided, max_errors=10
         )
         if isinstance(result, list):
-            raise RequestRefused([_variable_error(error) for error in result])
+            raise RequestRefused([operation.checks.locate(error) for error in result])
+        errors = operation.checks.errors(result) if operation.checks else []
+        if errors:
+            raise RequestRefused(errors)
         return result
 
     def _deadline(self, request: GraphQLRequest, loop: asyncio.AbstractEventLoop) -> float:
@@ -298,12 +300,6 @@ def _read_variables(variables: dict[str, Any] | bytes | None) -> dict[str, Any]:
     if not isinstance(variables, dict):
         raise RequestRefused.because("The variables are not a JSON object.", "BAD_REQUEST")
     return variables
-
-
-def _variable_error(error: GraphQLError) -> dict[str, Any]:
-    formatted: dict[str, Any] = dict(error.formatted)
-    formatted["extensions"] = {"code": "BAD_USER_INPUT"}
-    return formatted
 
 
 def _failed_to_plan(failed: PlanningFailed) -> EngineResponse:

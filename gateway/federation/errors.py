@@ -10,6 +10,7 @@ FederationError
     ├── SubgraphTimeout        no answer within the time allowed
     ├── SubgraphStatus         an HTTP status that carries no GraphQL answer
     ├── SubgraphMalformed      bytes that are no GraphQL answer, or one that is too large
+    ├── SubgraphOverloaded     it has too much to do and has done nothing of this; says when to come again
     └── SubgraphRejected       the policy let nothing through (breaker open, too many calls waiting)
 """
 
@@ -54,19 +55,29 @@ class RequestRefused(FederationError):
 class SubgraphFailure(FederationError):
     """One fetch brought nothing usable. `code` goes to clients; the message names no address.
 
-    `sent` is False where it is certain that the subgraph has seen nothing of the request: then even a mutation may be
-    sent again. `began` is when the call that failed was begun, where it matters: a time of the event loop.
+    `sent` is False where it is certain that the subgraph has done nothing of the request: then even a mutation may be
+    sent again. `late`: too much time passed, whatever the reason; `busy`: others were answered meanwhile. `answered`:
+    somebody was there who answered.
+    `began` is when the call that failed was begun, where it matters: a time of the event loop.
     """
 
     code = "SUBGRAPH_FAILED"
     retryable = True
     sent = True
+    late = False
+    busy = False
+    answered = False
     began: float | None = None
 
     def before_sending(self) -> Self:
         """This failure, having happened before the first byte went out."""
         self.sent = False
         return self
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What clients are told of it."""
+        return {"code": self.code}
 
 
 class SubgraphUnavailable(SubgraphFailure):
@@ -75,6 +86,7 @@ class SubgraphUnavailable(SubgraphFailure):
 
 class SubgraphTimeout(SubgraphFailure):
     code = "SUBGRAPH_TIMEOUT"
+    late = True
 
 
 class SubgraphStatus(SubgraphFailure):
@@ -95,6 +107,23 @@ class SubgraphStatus(SubgraphFailure):
 class SubgraphMalformed(SubgraphFailure):
     code = "SUBGRAPH_MALFORMED"
     retryable = False
+    answered = True
+
+
+class SubgraphOverloaded(SubgraphFailure):
+    """`retry_after` is in seconds."""
+
+    code = "OVERLOADED"
+    sent = False
+    answered = True
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("has too much to do at the moment")
+        self.retry_after = retry_after
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return {"code": self.code, "retryAfterMs": round(self.retry_after * 1000)}
 
 
 class SubgraphRejected(SubgraphFailure):

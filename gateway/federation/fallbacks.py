@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
+import msgspec
 from graphql import (
     FieldNode,
     InlineFragmentNode,
@@ -19,6 +20,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from gateway.federation.cache import BoundedCache
 from gateway.federation.planner.plan import Fetch, Selected
 from gateway.federation.shape import FieldShape
 
@@ -76,29 +78,47 @@ class Constant:
 
 
 class LastGood:
-    """The last value that the owner gave this identity for this object, at most `max_age` seconds old."""
+    """The last value that the owner gave this identity for this object, at most `max_age` seconds old.
 
-    def __init__(self, max_age: float, entries: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
+    What is asked of a field is for clients to choose, so what is kept is bounded in count and in bytes.
+    """
+
+    def __init__(
+        self,
+        max_age: float,
+        entries: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+        size: int = 32 * 1024 * 1024,
+    ) -> None:
         self.source = "last_good"
         self._max_age = max_age
-        self._entries = entries
         self._clock = clock
-        self._known: dict[tuple[str, Hashable, bytes | None, Hashable], tuple[float, Any]] = {}
+        self._known: BoundedCache[tuple[float, Any]] = BoundedCache(entries, size)
 
     def remember(
         self, coordinate: str, identity: Hashable, representation: bytes | None, value: Any, asked: Hashable = None
     ) -> None:
         key = (coordinate, identity, representation, asked)
-        self._known.pop(key, None)
-        self._known[key] = (self._clock(), value)
-        if len(self._known) > self._entries:
-            del self._known[next(iter(self._known))]
+        self._known.put(key, (self._clock(), value), _weigh(value) + _weigh(representation) + _weigh(asked))
 
     async def value(self, context: FallbackContext) -> Any:
-        at, value = self._known[context.coordinate, context.identity, context.representation, context.asked]
-        if self._clock() - at > self._max_age:
+        known = self._known.find((context.coordinate, context.identity, context.representation, context.asked))
+        if known is None or self._clock() - known[0] > self._max_age:
             raise LookupError(context.coordinate)
-        return value
+        return known[1]
+
+
+def _weigh(value: Any) -> int:
+    """Bytes, roughly."""
+    if isinstance(value, msgspec.Raw):
+        return memoryview(value).nbytes
+    if isinstance(value, str | bytes):
+        return 50 + len(value)
+    if isinstance(value, dict):
+        return 100 + sum(100 + _weigh(one) for one in value.values())
+    if isinstance(value, list | tuple):
+        return 50 + sum(map(_weigh, value))
+    return 50
 
 
 def name_as_asked(value: Any, shape: FieldShape | None) -> Any:

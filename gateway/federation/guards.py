@@ -14,14 +14,18 @@ _Numbers = tuple[float | None, float | None, int | None, float | None]
 
 
 class Guards:
-    """One guard for each subgraph, and others where fields declare more: they share its breaker and its places."""
+    """One guard for each subgraph, and others where fields declare more: they share its breaker and its places.
+
+    Each mutation has a breaker of its own, told by its field: one that hangs takes neither the queries along nor the
+    other mutations.
+    """
 
     def __init__(self, services: Iterable[str], transports: Mapping[str, Transport], policies: Policies) -> None:
         self._policies = policies
         self._guards = {
             name: Guard(name, transports.get(name) or _Nobody(), policies.of_service(name)) for name in services
         }
-        self._stricter: dict[tuple[str, _Numbers], Guard] = {}
+        self._stricter: dict[tuple[str, _Numbers, str | None], Guard] = {}
 
     def of_fetch(self, fetch: Fetch, places: Places) -> Guard:
         """The guard of a fetch that fills these places."""
@@ -29,11 +33,15 @@ class Guards:
         deep = fetch.kind != "mutation"
         selections = [selection for found in places.values() for _, selection in found]
         coordinates = {one for selection in selections for one in _coordinates(selection, deep)}
-        policy = self._policies.of_fetch(fetch.service, coordinates)
+        policy = self._policies.of_fetch(fetch.service, coordinates, fetch.kind)
         numbers = _numbers(policy)
-        if numbers == _numbers(guard.policy):
+        mutation = fetch.fields[0].name if fetch.kind == "mutation" and fetch.fields else None
+        if mutation is None and numbers == _numbers(guard.policy):
             return guard
-        return self._stricter.setdefault((fetch.service, numbers), guard.under(policy))
+        key = (fetch.service, numbers, mutation)
+        if key not in self._stricter:
+            self._stricter[key] = guard.under(policy, apart=mutation is not None)
+        return self._stricter[key]
 
 
 def _coordinates(selection: Selection, deep: bool) -> Iterator[str]:

@@ -32,6 +32,10 @@ class Field:
     coordinate: str
 
 
+_LEAST = ("timeout", "attempt_timeout", "retries", "hedge")
+_FOR_FIELDS = {*_LEAST, "fallback"}
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What is declared of a subgraph or a field; None where nothing is. Times are in seconds.
@@ -40,6 +44,8 @@ class Policy:
     `attempt_timeout` is for one attempt, with its hedge. `retries` are attempts after the first. `hedge`: a second,
     equal query is sent when the first has not been answered after this long. `concurrency` bounds calls at once.
     `resubscribe`: a subscription whose connection broke is opened anew, and given up after this long without one.
+    `mutation_timeout` and `mutation_attempt_timeout` stand for the first two where a mutation is called: what was done
+    and is not waited for is told wrongly, so they are given more time.
 
     Queries are retried. A mutation is retried when the subgraph has certainly seen nothing of it, or when it carries an
     idempotency key: in the header `Idempotency-Key`, or in the argument (or field of an input) named
@@ -56,16 +62,24 @@ class Policy:
     fallback: Fallback | None = None
     idempotency_argument: str | None = None
     resubscribe: float | None = None
+    mutation_timeout: float | None = None
+    mutation_attempt_timeout: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("timeout", "attempt_timeout", "retries", "concurrency", "hedge", "resubscribe"):
+        for name in (*_LEAST, "concurrency", "resubscribe", "mutation_timeout", "mutation_attempt_timeout"):
             value = getattr(self, name)
             if value is not None and (value < 0 or (value == 0 and name not in {"retries", "hedge"})):
                 raise InvalidPolicy(f"{name} cannot be {value}")
 
-
-_LEAST = ("timeout", "attempt_timeout", "retries", "hedge")
-_FOR_FIELDS = {*_LEAST, "fallback"}
+    def for_mutations(self) -> "Policy":
+        """What of it counts where a mutation is called."""
+        return replace(
+            self,
+            timeout=self.timeout if self.mutation_timeout is None else self.mutation_timeout,
+            attempt_timeout=(
+                self.attempt_timeout if self.mutation_attempt_timeout is None else self.mutation_attempt_timeout
+            ),
+        )
 
 
 class Policies:
@@ -110,9 +124,11 @@ class Policies:
         """What is declared for the field itself."""
         return self._fields.get(coordinate, Policy())
 
-    def of_fetch(self, service: str, coordinates: Iterable[str]) -> Policy:
+    def of_fetch(self, service: str, coordinates: Iterable[str], kind: str = "query") -> Policy:
         """What a fetch follows that brings these fields: of each number, the least that is declared."""
         policy = self.of_service(service)
+        if kind == "mutation":
+            policy = policy.for_mutations()
         for declared in (self._fields[one] for one in coordinates if one in self._fields):
             least = {name: _least(getattr(policy, name), getattr(declared, name)) for name in _LEAST}
             policy = replace(policy, **least)

@@ -46,7 +46,8 @@ class Programs:
             return known
 
         def make() -> tuple[Operation, int]:
-            operation = choose_operation(read_document(query, self._schema, self._settings), name)
+            document = read_document(query, self._schema, self._settings)
+            operation = choose_operation(document, name, self._schema, self._settings)
             if operation.kind not in self._ownership.supergraph.roots:
                 raise RequestRefused.because(f"The schema has no {operation.kind}s.", "OPERATION_RESOLUTION_FAILURE")
             return operation, 40 * len(query)

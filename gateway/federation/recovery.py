@@ -1,5 +1,6 @@
 """What did not come as it should: errors in their places, fallbacks instead, and good values kept for such times."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from gateway.federation.request import GraphQLRequest
 from gateway.federation.shape import FieldShape, ObjectShape
 
 _NULL = msgspec.Raw(b"null")
+# A fallback has its value at hand, as a rule; where it has not, the answer does not wait for it any longer.
+_FALLBACK_SECONDS = 2.0
 
 
 @dataclass(slots=True, eq=False)
@@ -84,7 +87,7 @@ class Recovery:
     async def note_failure(self, step: Step, batches: list[Batch], failure: SubgraphFailure) -> None:
         """Every visible field that did not come gets its fallback, or its error."""
         service = step.fetch.service
-        extensions = {"code": failure.code, "service": service}
+        extensions = {**failure.extensions, "service": service}
         message = f"{service!r} {failure}" if str(failure) else f"{service!r} failed"
         shape = self._whole
         blamed = False
@@ -121,8 +124,9 @@ class Recovery:
         arguments = read_arguments(fetch, at.alias, selected, self._variables)
         context = FallbackContext(coordinate, self._identity, at.representation, code, asked, arguments)
         try:
-            value = await fallback.value(context)
-        except LookupError:
+            async with asyncio.timeout(_FALLBACK_SECONDS):
+                value = await fallback.value(context)
+        except (LookupError, TimeoutError):
             return False
         if not policies.keeps(fetch.service, coordinate):
             value = name_as_asked(value, self._field(selected, at))

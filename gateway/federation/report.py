@@ -8,6 +8,8 @@ from gateway.federation.shape import ObjectShape, children
 Path = tuple[str | int, ...]
 
 _INTERNAL_CODES = {None, "INTERNAL_SERVER_ERROR", "SUBGRAPH_ERROR"}
+# What the client did wrong is no matter of whose field it was.
+_OF_THE_CLIENT = {"BAD_USER_INPUT"}
 _DEBUGGING = {"exception", "stacktrace", "debug", "debugMessage"}
 
 
@@ -52,7 +54,8 @@ class Report:
             for name in _DEBUGGING:
                 extensions.pop(name, None)
         extensions.setdefault("code", "SUBGRAPH_ERROR")
-        extensions.setdefault("service", service)
+        if extensions["code"] not in _OF_THE_CLIENT:
+            extensions.setdefault("service", service)
         self.add(str(message or "A subgraph reported an error."), path, extensions)
 
     def explains(self, path: Path) -> bool:

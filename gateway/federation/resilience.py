@@ -7,9 +7,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import cast
 
-from gateway.federation.circuit import Circuit
+from gateway.federation.circuit import Circuit, Heard
 from gateway.federation.errors import (
     SubgraphFailure,
+    SubgraphOverloaded,
     SubgraphRejected,
     SubgraphStatus,
     SubgraphTimeout,
@@ -36,7 +37,8 @@ class Guard:
     transport: Transport
     policy: Policy
     _slots: Slots | None = field(init=False)
-    _circuit: Circuit = field(init=False)
+    _heard: Heard = field(init=False)
+    circuit: Circuit = field(init=False)
     _longest: float = field(init=False)
     _send: Callable[[SubgraphRequest, Answered], Call | None] | None = field(init=False)
     begun: "set[_Begun]" = field(default_factory=set)
@@ -44,7 +46,8 @@ class Guard:
     _watched: asyncio.AbstractEventLoop | None = None
 
     def __post_init__(self) -> None:
-        self._circuit = Circuit(self.policy.breaker)
+        self._heard = Heard()
+        self.circuit = Circuit(self.policy.breaker, self._heard)
         self._slots = None if self.policy.concurrency is None else Slots(self.policy.concurrency)
         self._longest = longest_attempt(self.policy)
         # Hedging needs the ordinary way.
@@ -72,7 +75,7 @@ class Guard:
                     # Why it was wanted again says more than why it was not tried again.
                     raise earlier from failure
                 failed, earlier = None, failure
-                wait = random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_BASE * 2**attempt))  # noqa: S311 - jitter
+                wait = _pause(failure, attempt)
                 attempt += 1
                 last = attempt > (policy.retries or 0) or loop.time() + wait >= deadline
                 if last or not self._may_repeat(request, failure):
@@ -107,13 +110,22 @@ class Guard:
             attempt += 1
             await asyncio.sleep(wait)
 
-    def under(self, policy: Policy) -> "Guard":
-        """The same subgraph under other numbers: what is counted for it counts for both."""
+    def under(self, policy: Policy, *, apart: bool = False) -> "Guard":
+        """The same subgraph under other numbers: what is counted for it counts for both.
+
+        `apart` has a circuit of its own: what happens to its calls says nothing of the others.
+        """
         guard = Guard(self.service, self.transport, policy)
-        guard._circuit, guard._slots = self._circuit, self._slots
+        guard._slots, guard._heard = self._slots, self._heard
+        guard.circuit = Circuit(policy.breaker, self._heard) if apart else self.circuit
         return guard
 
     def _may_repeat(self, request: SubgraphRequest, failure: SubgraphFailure) -> bool:
+        if isinstance(failure, SubgraphOverloaded):
+            # Who only reads is told to come again, or the overloaded would be asked several times for every request.
+            return request.kind == "mutation"
+        if failure.busy and request.kind == "query":
+            return False
         return failure.retryable and (
             request.kind == "query" or not failure.sent or is_idempotent(request, self.policy.idempotency_argument)
         )
@@ -127,7 +139,7 @@ class Guard:
         running one: to ask for it takes a system call.
         """
         send = self._send
-        if send is None or not self._circuit.untroubled:
+        if send is None or not self.circuit.untroubled:
             return None
         now = loop.time()
         allowed = min(deadline - now, self._longest)
@@ -137,13 +149,18 @@ class Guard:
             return None
         request.timeout = allowed
         begun = _Begun(self, self._slots, answered)
-        call = send(request, begun.finish)
+        try:
+            call = send(request, begun.finish)
+        except BaseException:
+            begun.leave()
+            raise
         if call is None:
             begun.leave()
             return None
         begun.call = call
         begun.began = now
         begun.until = now + allowed
+        begun.answers = self._heard.answers
         self.begun.add(begun)
         if self._watch is None or self._watched is not loop:
             self._watched = loop
@@ -154,15 +171,18 @@ class Guard:
         """Ends what has no time left. One timer for all calls: a timer for each costs more than all else of `begin`."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for begun in [begun for begun in self.begun if begun.until <= now]:
-            begun.expire()
-        self._watch = loop.call_later(_WATCH_SECONDS, self._expire) if self.begun else None
+        try:
+            for begun in [begun for begun in self.begun if begun.until <= now]:
+                begun.expire()
+        finally:
+            self._watch = loop.call_later(_WATCH_SECONDS, self._expire) if self.begun else None
 
-    def note_begun(self, failure: BaseException, began: float) -> None:
-        """Counts how a begun call failed. It says since when time is being spent on it."""
+    def note_begun(self, begun: "_Begun", failure: BaseException) -> None:
+        """Counts how a begun call has failed. It says since when time is being spent on it."""
         if isinstance(failure, SubgraphFailure):
-            failure.began = began
-            self._circuit.failed(failure, False, asyncio.get_running_loop().time())
+            failure.began = begun.began
+            failure.busy = failure.late and self._heard.answers != begun.answers
+            self.circuit.failed(failure, False, asyncio.get_running_loop().time())
 
     async def _attempt(self, request: SubgraphRequest, deadline: float) -> bytes:
         """One attempt, hedged if that is declared, of which the breaker is told."""
@@ -170,16 +190,18 @@ class Guard:
         if self._slots is not None:
             await self._take_place(self._slots, deadline)
         try:
-            trial = self._circuit.admit(loop.time())
+            trial = await self.circuit.admit(deadline)
+            answers = self._heard.answers
             try:
                 answer = await self._hedged(request, min(deadline, loop.time() + self._longest))
             except SubgraphFailure as failure:
-                self._circuit.failed(failure, trial, loop.time())
+                failure.busy = failure.late and self._heard.answers != answers
+                self.circuit.failed(failure, trial, loop.time())
                 raise
             except BaseException:
-                self._circuit.abandoned(trial)
+                self.circuit.abandoned(trial)
                 raise
-            self._circuit.succeeded(trial)
+            self.circuit.succeeded(trial)
             return answer
         finally:
             if self._slots is not None:
@@ -189,7 +211,7 @@ class Guard:
         if slots.take_nowait():
             return
         # When all places are taken by calls that hang, nobody queues behind them once that is known.
-        self._circuit.check(asyncio.get_running_loop().time())
+        self.circuit.check(asyncio.get_running_loop().time())
         try:
             async with asyncio.timeout_at(deadline):
                 await slots.take()
@@ -220,6 +242,11 @@ class Guard:
                 return await self.transport.execute(request)
         except TimeoutError as error:
             raise SubgraphTimeout("did not answer in time") from error
+        except SubgraphFailure:
+            raise
+        except Exception as error:
+            # A transport raises nothing else; should it, that is a fault of one call and not of the request.
+            raise SubgraphUnavailable("failed") from error
 
 
 _PLAIN = Policy()
@@ -230,7 +257,7 @@ _WATCH_SECONDS = 0.01
 class _Begun:
     """A call that was sent at once: its place, when its time is up, and who is told."""
 
-    __slots__ = ("_answered", "_guard", "_slots", "began", "call", "until")
+    __slots__ = ("_answered", "_guard", "_slots", "answers", "began", "call", "until")
 
     def __init__(self, guard: Guard, slots: Slots | None, answered: Answered) -> None:
         self._guard = guard
@@ -238,6 +265,7 @@ class _Begun:
         self._answered = answered
         self.call: Call | None = None
         self.began = self.until = 0.0
+        self.answers = 0
 
     def leave(self) -> None:
         """Gives the place back, and lets go of what refers to this: nothing is left for the cycle collector."""
@@ -254,13 +282,24 @@ class _Begun:
     def finish(self, answer: bytes | None, failure: BaseException | None) -> None:
         self.leave()
         if failure is not None:
-            self._guard.note_begun(failure, self.began)
+            self._guard.note_begun(self, failure)
+        elif answer is not None:
+            self._guard.circuit.succeeded(False)
         self._answered(answer, failure)
 
     def expire(self) -> None:
-        if self.call is not None:
-            self.call.cancel()
-        self.finish(None, SubgraphTimeout("did not answer in time"))
+        try:
+            if self.call is not None:
+                self.call.cancel()
+        finally:
+            self.finish(None, SubgraphTimeout("did not answer in time"))
+
+
+def _pause(failure: SubgraphFailure, attempt: int) -> float:
+    """Seconds before another attempt, with full jitter; who was told when to come again comes no sooner."""
+    if isinstance(failure, SubgraphOverloaded):
+        return failure.retry_after * random.uniform(1, 1.5)  # noqa: S311 - jitter
+    return random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_BASE * 2**attempt))  # noqa: S311 - jitter
 
 
 async def _first_success(calls: set[asyncio.Task[bytes]]) -> bytes:

@@ -1,6 +1,8 @@
 """What an operator of the engine chooses."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +13,9 @@ class Limits:
     subgraphs may be asked anew; `pairs` bounds the comparisons of fields with one response name that validation makes,
     a pair of plain leaves costing 1 and what has arguments more; `positions` bounds a plan's places after abstract
     types are expanded.
+
+    `cost` bounds the sum of `weights`, by field coordinate, each times the lengths of the lists that it stands in, as
+    far as `sizes` says which argument of a field is the length of what it brings.
     """
 
     document_bytes: int = 65_536
@@ -24,6 +29,9 @@ class Limits:
     pairs: int = 20_000
     positions: int = 20_000
     errors: int = 100
+    cost: int = 1_000
+    weights: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,8 @@ class EngineSettings:
     """Engine-wide choices. Times are in seconds.
 
     `override_labels` names the progressive `@override` labels that are on. With `quick_at_once` the quick program of
-    an operation is made the first time that it comes, and not the second.
+    an operation is made the first time that it comes, and not the second. `scalars` are checks of values by the name of
+    their scalar, which raise ValueError for what nobody has to be asked about.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -44,3 +53,4 @@ class EngineSettings:
     share_in_flight: bool = True
     request_timeout: float = 30.0
     override_labels: frozenset[str] = frozenset()
+    scalars: Mapping[str, Callable[[Any], None]] = field(default_factory=dict)

@@ -6,6 +6,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 
+from gateway.federation.errors import SubgraphUnavailable
 from gateway.federation.request import Answered, Call, SubgraphRequest
 from gateway.federation.resilience import Guard
 
@@ -86,16 +87,27 @@ class InFlight:
         if known is None:
             task = asyncio.ensure_future(_run(call))
             known = self._calls[key] = (task, [0])
-            task.add_done_callback(lambda _: self._calls.pop(key, None))
+            task.add_done_callback(lambda done: self._forget(key, done))
         task, waiting = known
         waiting[0] += 1
         try:
             return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            waiter = asyncio.current_task()
+            if task.cancelled() and not (waiter is not None and waiter.cancelling()):
+                raise SubgraphUnavailable("was given up") from None
+            raise
         finally:
             waiting[0] -= 1
             if not waiting[0] and not task.done():
-                self._calls.pop(key, None)
+                self._forget(key, task)
                 task.cancel()
+
+    def _forget(self, key: Hashable, task: "asyncio.Task[bytes]") -> None:
+        """A call has ended; by now another one may be under way for the same key."""
+        known = self._calls.get(key)
+        if known is not None and known[0] is task:
+            del self._calls[key]
 
 
 async def _run(call: Callable[[], Awaitable[bytes]]) -> bytes:

@@ -6,18 +6,21 @@ from collections.abc import AsyncGenerator, Mapping
 import structlog
 
 from gateway.federation import Engine, EngineResponse, GraphQLRequest, RequestRefused
+from gateway.http.address import read_address
+from gateway.http.admission import Admissions, Admitted, Overloaded
 from gateway.http.asgi import Header, Receive, Scope, Send, read_headers, respond
 from gateway.http.body import read_body
 from gateway.http.caller import Authenticate, Caller, NotAuthenticated
 from gateway.http.departures import Departures
 from gateway.http.events import EVENTS
-from gateway.http.guards import locale_headers, refuse_other_sites, require_json
+from gateway.http.guards import refuse_other_sites, require_json
 from gateway.http.limits import DoorLimits
+from gateway.http.locale import locale_headers
 from gateway.http.multipart import incremental_format, multipart
 from gateway.http.negotiation import CONTENT_TYPES, Answer, PartsWanted, choose_answer, choose_parts
 from gateway.http.page import GraphiQLPage
 from gateway.http.parameters import Parameters, read_json, read_url
-from gateway.http.refusals import ClientGone, HttpRefusal, error_body
+from gateway.http.refusals import ClientGone, HttpRefusal, error_body, overloaded
 from gateway.http.socket import Socket
 from gateway.http.streaming import Framing, stream_bodies, to_its_end
 from gateway.http.streams import Streams
@@ -45,12 +48,14 @@ class GraphQLDoor:
         self._authenticate = authenticate
         self._limits = limits or DoorLimits()
         self._page = page
-        self._streams = Streams(self._limits.streams)
+        self._streams = Streams(self._limits)
+        self._admissions = Admissions(self._limits.queries, self._limits.mutations)
         self._departures = Departures()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await Socket(self._engine, self._authenticate, self._limits, self._streams).serve(scope, receive, send)
+            socket = Socket(self._engine, self._authenticate, self._limits, self._streams, self._admissions)
+            await socket.serve(scope, receive, send)
             return
         headers = read_headers(scope)
         accepted = headers.get(b"accept")
@@ -89,29 +94,39 @@ class GraphQLDoor:
             return
         if method == "POST":
             require_json(headers)
-            parameters = read_json(await read_body(receive, headers.get(b"content-length"), self._limits))
+            body = await read_body(receive, headers.get(b"content-length"), self._limits)
         else:
             refuse_other_sites(headers)
-            parameters = read_url(scope["query_string"])
-        authorization = headers.get(b"authorization")
-        caller = await self._authenticate(None if authorization is None else authorization.decode("latin-1"))
-        if method == "GET":
-            self._refuse_mutation(parameters)
-        language = headers.get(b"accept-language")
-        request = self._request(parameters, caller, None if language is None else language.decode("latin-1"))
-        if answer == "events":
-            await self._stream(request, caller, receive, send)
-        elif parts is not None and (answer is None or self._comes_in_parts(request)):
-            bodies = self._engine.execute_in_parts(request, incremental_format(parts))
-            if not self._may_stop(request):
-                bodies = to_its_end(bodies)
-            await self._send_stream(bodies, multipart(parts), caller, receive, send)
-        elif answer is not None:
-            with self._departures.watching(receive, lambda: self._may_stop(request)):
-                response = await self._execute(request)
-            # In the older media type a refused document is told apart by its body alone.
-            status = 400 if answer == "graphql" and response.kind == "request_error" else 200
-            await respond(send, status, response.body, CONTENT_TYPES[answer], (_VARY,))
+            body = b""
+        lane = self._admissions.of_text(body)
+        try:
+            place = lane.take() or await lane.enter()
+        except Overloaded as exc:
+            raise overloaded(exc.retry_after) from exc
+        try:
+            parameters = read_json(body) if method == "POST" else read_url(scope["query_string"])
+            authorization = headers.get(b"authorization")
+            caller = await self._authenticate(None if authorization is None else authorization.decode("latin-1"))
+            if method == "GET":
+                self._refuse_mutation(parameters)
+            language = headers.get(b"accept-language")
+            request = self._request(parameters, caller, None if language is None else language.decode("latin-1"))
+            if answer == "events":
+                await self._stream(request, caller, place, scope, receive, send)
+            elif parts is not None and (answer is None or self._comes_in_parts(request)):
+                bodies = self._engine.execute_in_parts(request, incremental_format(parts))
+                if not self._may_stop(request):
+                    bodies = to_its_end(bodies)
+                await self._send_stream(bodies, multipart(parts), caller, scope, receive, send)
+            elif answer is not None:
+                with self._departures.watching(receive, lambda: self._may_stop(request)):
+                    response = await self._execute(request)
+                place.leave()
+                # In the older media type a refused document is told apart by its body alone.
+                status = 400 if answer == "graphql" and response.kind == "request_error" else 200
+                await respond(send, status, response.body, CONTENT_TYPES[answer], (_VARY,))
+        finally:
+            place.leave()
 
     async def _execute(self, request: GraphQLRequest) -> EngineResponse:
         """A fault of ours is logged, and told without what it was."""
@@ -153,7 +168,9 @@ class GraphQLDoor:
             deadline=asyncio.get_running_loop().time() + self._limits.request_seconds,
         )
 
-    async def _stream(self, request: GraphQLRequest, caller: Caller, receive: Receive, send: Send) -> None:
+    async def _stream(
+        self, request: GraphQLRequest, caller: Caller, place: Admitted, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         try:
             kind = self._engine.operation_kind(request.query, request.operation_name)
         except RequestRefused as refused:
@@ -161,16 +178,27 @@ class GraphQLDoor:
             return
         if kind == "subscription":
             request.deadline = None
+            # It has a place among the streams, and takes none from those who want one answer.
+            place.leave()
         bodies = self._engine.subscribe(request)
         if kind == "mutation":
             bodies = to_its_end(bodies)
-        await self._send_stream(bodies, EVENTS, caller, receive, send)
+        await self._send_stream(bodies, EVENTS, caller, scope, receive, send)
 
     async def _send_stream(
-        self, bodies: AsyncGenerator[bytes], framing: Framing, caller: Caller, receive: Receive, send: Send
+        self,
+        bodies: AsyncGenerator[bytes],
+        framing: Framing,
+        caller: Caller,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        with self._streams.one() as admitted:
-            if not admitted:
-                raise HttpRefusal(503, "Too many streams are open.", "SERVICE_UNAVAILABLE", ((b"retry-after", b"5"),))
+        stream = self._streams.open(read_address(scope, self._limits.trusted_proxies), caller.identity)
+        if stream is None:
+            raise HttpRefusal(503, "Too many streams are open.", "SERVICE_UNAVAILABLE", retry_after=5)
+        try:
             beat = self._limits.keep_alive_seconds
             await stream_bodies(bodies, framing, caller.expires_at, beat, receive, send)
+        finally:
+            stream.close()

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from gateway.http.refusals import HttpRefusal
 
-_LOCALE_LENGTH: Final = 100
 _JSON: Final = b"application/json"
 
 
@@ -39,11 +38,3 @@ def is_own_origin(headers: Mapping[bytes, bytes]) -> bool:
         return True
     host = headers.get(b"host", b"").decode("latin-1").lower()
     return urlsplit(origin.decode("latin-1").lower()).netloc == host
-
-
-def locale_headers(accept_language: str | None) -> dict[str, str]:
-    """The client's languages, to be forwarded."""
-    clean = accept_language is not None and accept_language.isascii() and accept_language.isprintable()
-    if accept_language and clean and len(accept_language) <= _LOCALE_LENGTH:
-        return {"Accept-Language": accept_language}
-    return {}

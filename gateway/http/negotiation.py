@@ -19,6 +19,7 @@ _OFFERED: Final[dict[str, Answer]] = {
     "text/html": "html",
 }
 _LONGEST: Final = 1_000
+_REMEMBERED: Final = 200
 # What clients add to `multipart/mixed` to say which format of parts they read; it is repeated to them.
 _PARTS_PARAMETERS: Final = frozenset({"deferSpec=20220824", "incrementalSpec=v0.2", "incrementalDeliverySpec=3283f8a"})
 
@@ -30,13 +31,19 @@ class PartsWanted:
     parameter: str | None = None
 
 
-@lru_cache(maxsize=512)
 def choose_answer(accept: str | None, html: bool) -> Answer | None:
     """The offered type with the highest quality, the first named among equals; None when none is acceptable.
 
     Without a preference it is application/json, as the draft asks for until clients have moved on. `html` tells
     whether a page is on offer.
     """
+    # What programs and browsers send is remembered; longer texts are as many as somebody likes.
+    choose = _choose_answer if accept is None or len(accept) <= _REMEMBERED else _choose_answer.__wrapped__
+    return choose(accept, html)
+
+
+@lru_cache(maxsize=256)
+def _choose_answer(accept: str | None, html: bool) -> Answer | None:
     if accept is None or not accept.strip():
         return "json"
     best: tuple[float, Answer] | None = None
@@ -52,9 +59,13 @@ def choose_answer(accept: str | None, html: bool) -> Answer | None:
     return best[1] if best is not None and best[1] not in refused else None
 
 
-@lru_cache(maxsize=512)
 def choose_parts(accept: str) -> PartsWanted | None:
     """Whether answers that can come in parts may: the client takes them, and likes nothing else better."""
+    return (_choose_parts if len(accept) <= _REMEMBERED else _choose_parts.__wrapped__)(accept)
+
+
+@lru_cache(maxsize=256)
+def _choose_parts(accept: str) -> PartsWanted | None:
     wanted: tuple[float, PartsWanted] | None = None
     others = 0.0
     for media, quality, parameters in _read_ranges(accept):

@@ -7,20 +7,24 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from contextlib import aclosing
+from math import inf
 from typing import Any, Final
 
 import msgspec
 import structlog
 
 from gateway.federation import Engine, GraphQLRequest, RequestRefused
+from gateway.http.address import read_address
+from gateway.http.admission import Admissions, Admitted, Overloaded
 from gateway.http.asgi import Receive, Scope, Send, read_headers
 from gateway.http.caller import Authenticate, Caller, NotAuthenticated
-from gateway.http.guards import is_own_origin, locale_headers
+from gateway.http.guards import is_own_origin
 from gateway.http.limits import DoorLimits
+from gateway.http.locale import locale_headers
 from gateway.http.parameters import Parameters, check_parameters
-from gateway.http.refusals import HttpRefusal
+from gateway.http.refusals import HttpRefusal, overloaded
 from gateway.http.streaming import to_its_end
-from gateway.http.streams import Streams
+from gateway.http.streams import Place, Streams
 
 log = structlog.get_logger(__name__)
 
@@ -40,17 +44,29 @@ class _Closed(Exception):
 class Socket:
     """One client's connection."""
 
-    def __init__(self, engine: Engine, authenticate: Authenticate, limits: DoorLimits, streams: Streams) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        authenticate: Authenticate,
+        limits: DoorLimits,
+        streams: Streams,
+        admissions: Admissions,
+    ) -> None:
         self._engine = engine
         self._authenticate = authenticate
         self._limits = limits
         self._streams = streams
+        self._admissions = admissions
         self._caller: Caller | None = None
         self._initialised = False
         self._init_by = time.monotonic() + limits.init_seconds
         self._language: str | None = None
         self._authorization: str | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
+        # Without an operation, the socket is closed then.
+        self._idle_by = 0.0
+        self._timer: asyncio.Timeout | None = None
+        self._place: Place
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
@@ -66,11 +82,15 @@ class Socket:
         if not known:
             await self._close(4406, "Subprotocol not acceptable")
             return
-        with self._streams.one() as admitted:
-            if not admitted:
-                await self._close(1013, "Too many connections")
-                return
+        place = self._streams.arrive(read_address(scope, self._limits.trusted_proxies))
+        if place is None:
+            await self._close(1013, "Too many connections")
+            return
+        self._place = place
+        try:
             await self._converse(receive)
+        finally:
+            self._place.close()
 
     async def _converse(self, receive: Receive) -> None:
         try:
@@ -86,17 +106,17 @@ class Socket:
 
     async def _receive(self, receive: Receive) -> Any:
         """A message's text, or None when the client has gone. Raises _Closed when it took too long or too much."""
-        left = self._patience()
         try:
             # A client that never pauses would never meet a time limit of nothing.
-            if left == 0:
+            if self._must_end_by() <= time.monotonic():
                 raise TimeoutError
-            async with asyncio.timeout(left):
+            async with asyncio.timeout(None) as self._timer:
+                self._set_timer()
                 message = await receive()
         except TimeoutError as exc:
-            if self._caller is None:
-                raise _Closed(4408, "Connection initialisation timeout") from exc
-            raise _Closed(4403, "The access token has expired") from exc
+            raise self._what_ended() from exc
+        finally:
+            self._timer = None
         if message["type"] == "websocket.disconnect":
             return None
         text = message.get("text")
@@ -104,11 +124,31 @@ class Socket:
             raise _Closed(4400, "Messages are text")
         return text
 
-    def _patience(self) -> float | None:
+    def _must_end_by(self) -> float:
+        """A time of `time.monotonic`, with the operations that run now."""
+        now = time.monotonic()
         if self._caller is None:
-            return max(0.0, self._init_by - time.monotonic())
-        expires_at = self._caller.expires_at
-        return None if expires_at is None else max(0.0, expires_at - time.time())
+            return self._init_by
+        token = inf if self._caller.expires_at is None else now + self._caller.expires_at - time.time()
+        return token if self._running else min(token, self._idle_by)
+
+    def _set_timer(self) -> None:
+        """For the message that is waited for now."""
+        end = self._must_end_by()
+        if self._timer is not None and not self._timer.expired():
+            left = end - time.monotonic()
+            self._timer.reschedule(None if end == inf else asyncio.get_running_loop().time() + left)
+
+    def _what_ended(self) -> _Closed:
+        if self._caller is None:
+            return _Closed(4408, "Connection initialisation timeout")
+        if self._caller.expires_at is not None and self._caller.expires_at <= time.time():
+            return _Closed(4403, "The access token has expired")
+        return _Closed(1000, "No operation runs")
+
+    def _begin_idling(self) -> None:
+        self._idle_by = time.monotonic() + self._limits.idle_seconds
+        self._set_timer()
 
     async def _take(self, message: dict[str, Any]) -> None:
         match message.get("type"):
@@ -124,6 +164,8 @@ class Socket:
                 task = self._running.pop(_operation_id(message), None)
                 if task is not None:
                     task.cancel()
+                    if not self._running:
+                        self._begin_idling()
             case _:
                 raise _Closed(4400, "Invalid message type")
 
@@ -140,6 +182,9 @@ class Socket:
             self._caller = await self._authenticate(authorization)
         except NotAuthenticated as exc:
             raise _Closed(4403 if exc.status == 401 else 1013, str(exc)) from exc
+        if not self._place.identify(self._caller.identity):
+            raise _Closed(1013, "Too many connections")
+        self._begin_idling()
         await self._write({"type": "connection_ack"})
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
@@ -174,9 +219,12 @@ class Socket:
 
     async def _run(self, name: str, request: GraphQLRequest) -> None:
         task = asyncio.current_task()
+        place: Admitted | None = None
         try:
             kind = self._engine.operation_kind(request.query, request.operation_name)
             if kind != "subscription":
+                lane = self._admissions.mutations if kind == "mutation" else self._admissions.queries
+                place = await lane.enter()
                 request.deadline = asyncio.get_running_loop().time() + self._limits.request_seconds
             bodies = self._engine.subscribe(request)
             if kind == "mutation":
@@ -187,14 +235,21 @@ class Socket:
             await self._finish(name, task, self._write({"type": "complete", "id": name}))
         except RequestRefused as refused:
             await self._finish(name, task, self._error(name, refused.errors))
+        except Overloaded as exc:
+            await self._finish(name, task, self._error(name, overloaded(exc.retry_after).errors))
         except Exception:
             log.exception("operation_failed")
             await self._finish(name, task, self._error(name, _INTERNAL))
+        finally:
+            if place is not None:
+                place.leave()
 
     async def _finish(self, name: str, task: Any, last_word: Awaitable[None]) -> None:
         """The id is free again before the client can know that the operation has ended."""
         if self._running.get(name) is task:
             del self._running[name]
+            if not self._running:
+                self._begin_idling()
         await last_word
 
     async def _next(self, name: str, body: bytes) -> None:

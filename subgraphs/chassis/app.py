@@ -14,6 +14,7 @@ from fastapi.responses import PlainTextResponse
 from strawberry.federation import Schema
 
 from subgraphs.chassis import health
+from subgraphs.chassis.admitted import Admitted, make_lanes
 from subgraphs.chassis.aws import Aws
 from subgraphs.chassis.consumer import QueueConsumer
 from subgraphs.chassis.database import Database
@@ -94,6 +95,8 @@ def build_app(
     app = FastAPI(
         title=settings.service, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, debug=False
     )
+    app.state.lanes = make_lanes()
+    app.add_middleware(Admitted, lanes=app.state.lanes)
     app.add_middleware(Gatekeeper, verifier=verifier)
     app.add_exception_handler(BodyTooLarge, _answer_too_large)
     app.include_router(health.router)

@@ -44,9 +44,9 @@ class GraphQLEndpoint(GraphQLRouter[Context, None]):
         return parsed
 
     async def execute_operation(self, *args: Any, **kwargs: Any) -> Any:
-        deadline = _seconds_left(kwargs["request"].headers.get("x-request-timeout-ms"))
         try:
-            async with asyncio.timeout(deadline):
+            # From when the request came: what it has waited for its turn counts.
+            async with asyncio.timeout_at(kwargs["request"].state.deadline):
                 return await super().execute_operation(*args, **kwargs)
         except TimeoutError:
             error = GraphQLError("The deadline has passed.", extensions={"code": "DEADLINE_EXCEEDED"})
@@ -66,7 +66,8 @@ async def _context(connection: HTTPConnection) -> Context:
     )
 
 
-def _seconds_left(header: str | None) -> float:
+def seconds_left(header: str | None) -> float:
+    """What ``X-Request-Timeout-Ms`` says, in seconds; the most that anything may take where it says nothing."""
     try:
         milliseconds = int(header) if header else 0
     except ValueError:

@@ -21,6 +21,7 @@ async def serve(app: Any, lifespan: str = "auto", port: int = 0) -> AsyncIterato
         access_log=False,
         http=GatheringProtocol,
         ws="websockets-sansio",
+        proxy_headers=False,
         lifespan=lifespan,
     )
     server = uvicorn.Server(config)

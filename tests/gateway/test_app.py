@@ -113,6 +113,27 @@ async def test_services_hear_who_asks_in_which_language_and_how_much_time_is_lef
     )
 
 
+@pytest.mark.parametrize(("proxies", "address"), [(0, "127.0.0.1"), (1, "1.2.3.4")])
+async def test_services_hear_where_a_request_comes_from(settings: Settings, proxies: int, address: str) -> None:
+    """What the client says of itself counts for nothing."""
+    ticketing = Service({"events": [], "cancel": True})
+    async with serve(ticketing.app) as at:
+        changes = {"ticketing_url": f"http://{at}/graphql", "trusted_proxies": proxies}
+        async with running(settings, **changes) as client:
+            headers = {"X-Forwarded-For": "6.6.6.6, 1.2.3.4", "X-Client-Address": "6.6.6.6"}
+            for query in ("{ events }", "{ events }", "mutation { cancel }"):
+                await client.post("/graphql", json={"query": query}, headers=headers)
+    assert [heard["x-client-address"] for heard in ticketing.headers] == [address] * 3
+
+
+async def test_a_mutation_has_more_time_and_is_given_up_by_its_service_first(settings: Settings) -> None:
+    ticketing = Service({"cancel": True})
+    async with serve(ticketing.app) as at, running(settings, ticketing_url=f"http://{at}/graphql") as client:
+        await client.post("/graphql", json={"query": "mutation { cancel }"})
+    (heard,) = ticketing.headers
+    assert 7_000 < int(heard["x-request-timeout-ms"]) <= 7_200  # of eight seconds
+
+
 async def test_a_bad_token_is_401_in_the_shape_of_graphql(
     settings: Settings, issuer: Issuer, issuer_at: Starlette
 ) -> None:

@@ -293,7 +293,9 @@ class Platform:
 def policy_of(service: str, timeout: float | None) -> Policy:
     """As declared; what is slow is found to be so soon."""
     declared = POLICIES.of_service(service)
-    return declared if timeout is None else replace(declared, attempt_timeout=timeout)
+    if timeout is None:
+        return declared
+    return replace(declared, attempt_timeout=timeout, mutation_attempt_timeout=timeout)
 
 
 def make_platform(timeout: float | None = None) -> Platform:
@@ -372,6 +374,8 @@ async def test_a_fault_costs_what_it_must_and_no_more(
 
     # The latency bound: so many attempts, each within its time, and what they were allowed within that of the call.
     kinds = {kind for kind, _ in service.arrived}
+    if kinds == {"mutation"}:
+        policy = policy.for_mutations()
     repeatable = kinds == {"query"} or touch.keyed
     assert len(service.arrived) == 1 + ((policy.retries or 0) if passing and repeatable else 0)
     assert policy.timeout is not None

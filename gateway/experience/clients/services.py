@@ -1,8 +1,6 @@
-"""The services that this subgraph speaks to."""
+"""The services that this subgraph speaks to, and how long it waits for each."""
 
 from dataclasses import dataclass
-
-import httpx
 
 from gateway.experience.clients.subgraph import SubgraphClient
 
@@ -22,14 +20,13 @@ class Services:
         return client
 
 
-def connect_services(urls: dict[str, str], http: httpx.AsyncClient) -> Services:
-    """`urls` by service name."""
+def declare_services() -> Services:
     return Services(
-        ticketing=SubgraphClient("ticketing", urls["ticketing"], http),
-        concessions=SubgraphClient("concessions", urls["concessions"], http),
-        customers=SubgraphClient("customers", urls["customers"], http),
+        ticketing=SubgraphClient("ticketing"),
+        concessions=SubgraphClient("concessions"),
+        customers=SubgraphClient("customers"),
         # Creating a payment waits for the bank; a second try continues the first.
-        payments=SubgraphClient("payments", urls["payments"], http, timeout=12.0, attempt_timeout=8.0, attempts=2),
-        suggestions=SubgraphClient("suggestions", urls["suggestions"], http, timeout=1.6, attempt_timeout=0.8),
-        notifications=SubgraphClient("notifications", urls["notifications"], http),
+        payments=SubgraphClient("payments", timeout=12.0, attempt_timeout=8.0, attempts=2),
+        suggestions=SubgraphClient("suggestions", timeout=1.6, attempt_timeout=0.8),
+        notifications=SubgraphClient("notifications"),
     )

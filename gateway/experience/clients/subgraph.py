@@ -1,4 +1,4 @@
-"""One service, asked over httpx: with time limits, and retries with full jitter within the request's deadline."""
+"""One service, asked with time limits, and with retries with full jitter within the request's deadline."""
 
 import asyncio
 import random
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
 
-import httpx
+import msgspec
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from gateway.experience.context import Context
 from gateway.experience.errors import SourceRefused, SourceUnavailable
@@ -25,12 +25,10 @@ _FAULT_CODES: Final = {"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "DEADLINE
 class SubgraphClient:
     """`timeout` is for one call with all its attempts, `attempt_timeout` for each, in seconds.
 
-    `attempts` counts the first. Mutations carry idempotency keys.
+    `attempts` counts the first. A mutation that is asked for here must be one that may be sent twice.
     """
 
     name: str
-    url: str
-    http: httpx.AsyncClient
     timeout: float = 4.0
     attempt_timeout: float = 2.0
     attempts: int = 3
@@ -48,42 +46,30 @@ class SubgraphClient:
         Raises SourceUnavailable (also for partial data) and SourceRefused.
         """
         deadline = min(context.deadline, asyncio.get_running_loop().time() + min(self.timeout, within))
-        body = {"query": document, "variables": variables or {}}
+        encoded = msgspec.json.encode(variables or {})
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(SourceUnavailable),
+            retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(self.attempts) | _past(deadline),
             wait=_full_jitter,
             reraise=True,
         )
         async for attempt in retrying:
             with attempt:
-                return await self._ask_once(context, body, deadline)
+                return await self._ask_once(context, document, encoded, deadline)
         raise AssertionError("tenacity ends by returning or raising")
 
-    async def _ask_once(self, context: Context, body: dict[str, Any], deadline: float) -> dict[str, Any]:
+    async def _ask_once(self, context: Context, document: str, variables: bytes, deadline: float) -> dict[str, Any]:
         left = deadline - asyncio.get_running_loop().time()
         if left < _LEAST_SECONDS:
             raise SourceUnavailable(self.name, "deadline")
-        timeout = min(self.attempt_timeout, left)
-        try:
-            async with asyncio.timeout(timeout):
-                response = await self.http.post(
-                    self.url, json=body, headers=dict(context.headers_for(self.name, timeout)), timeout=timeout
-                )
-        except (TimeoutError, httpx.TimeoutException) as exc:
-            raise SourceUnavailable(self.name, "timeout") from exc
-        except httpx.HTTPError as exc:
-            raise SourceUnavailable(self.name, "unavailable") from exc
-        return self._read(response)
+        return self._read(await context.send(self.name, document, variables, min(self.attempt_timeout, left)))
 
-    def _read(self, response: httpx.Response) -> dict[str, Any]:
-        if response.status_code in (401, 403):
-            raise SourceRefused(self.name, "UNAUTHENTICATED" if response.status_code == 401 else "FORBIDDEN")
-        if response.status_code != 200 or len(response.content) > MAX_ANSWER_BYTES:
-            raise SourceUnavailable(self.name, f"http_{response.status_code}")
+    def _read(self, body: bytes) -> dict[str, Any]:
+        if len(body) > MAX_ANSWER_BYTES:
+            raise SourceUnavailable(self.name, "malformed")
         try:
-            answer = response.json()
-        except ValueError as exc:
+            answer = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise SourceUnavailable(self.name, "malformed") from exc
         data = answer.get("data") if isinstance(answer, dict) else None
         errors = answer.get("errors") if isinstance(answer, dict) else None
@@ -97,6 +83,10 @@ class SubgraphClient:
         if not isinstance(data, dict):
             raise SourceUnavailable(self.name, "malformed")
         return data
+
+
+def _may_pass(exc: BaseException) -> bool:
+    return isinstance(exc, SourceUnavailable) and exc.may_pass
 
 
 def _code(error: Any) -> str | None:

@@ -13,7 +13,7 @@ from gateway.experience.reservation_entity import Customer, Reservation
 from gateway.experience.resolvers.read_suggestion import read_suggestion
 from gateway.experience.types import STUBS, Node
 
-MAX_NODES: Final = 100
+MAX_NODES: Final = 50
 _TYPES: Final[dict[str, type[Node]]] = {**STUBS, "Reservation": Reservation, "Customer": Customer}
 
 
@@ -23,11 +23,13 @@ async def node(info: strawberry.Info[Context, None], id: strawberry.ID) -> Node 
 
 
 async def nodes(info: strawberry.Info[Context, None], ids: list[strawberry.ID]) -> list[Node | None]:
-    """In the order of `ids`, which are at most 100. An owner that cannot be asked costs its own places only."""
+    """In the order of `ids`, which are at most 50. An owner that cannot be asked costs its own places only."""
     if len(ids) > MAX_NODES:
         raise GraphQLError(f"At most {MAX_NODES} ids.", extensions={"code": "BAD_USER_INPUT"})
-    found: list[Any] = await asyncio.gather(*(_find(info.context, one) for one in ids), return_exceptions=True)
-    return found  # graphql-core makes an error of a place that holds an exception
+    once = list(dict.fromkeys(ids))
+    found: list[Any] = await asyncio.gather(*(_find(info.context, one) for one in once), return_exceptions=True)
+    known = dict(zip(once, found, strict=True))
+    return [known[one] for one in ids]  # graphql-core makes an error of a place that holds an exception
 
 
 async def _find(context: Context, global_id: strawberry.ID) -> Node | None:

@@ -6,18 +6,18 @@ these cases the answer says so in `extensions.degraded`.
 """
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from graphql import GraphQLError
 
 from gateway.experience.context import Context
 from gateway.experience.default_suggestions import describe_defaults
 from gateway.experience.errors import SourceRefused, SourceUnavailable
 from gateway.experience.ids import decode, encode
-from gateway.experience.loaders import SOURCE_SECONDS
+from gateway.experience.loaders import Question
 from gateway.experience.resolvers.read_suggestion import read_suggestion
 from gateway.experience.types import Suggestion
 
@@ -25,12 +25,12 @@ MOST: Final = 20
 DEFAULT_FIRST: Final = 3
 _CANDIDATES: Final = 50
 
-_HISTORY: Final = "query History { purchaseHistory(first: 50) { event { id } quantity purchasedAt } }"
-_EVENTS: Final = "query Events { events(first: 30) { edges { node { id } } } }"
+_HISTORY: Final = Question(
+    "ticketing", "query History { purchaseHistory(first: 50) { event { id } quantity purchasedAt } }"
+)
+_EVENTS: Final = Question("ticketing", "query Events { events(first: 30) { edges { node { id } } } }")
 _PRODUCTS: Final = """query Products($where: ProductFilter) {
   products(first: 50, where: $where) { edges { node { id } } } }"""
-_SUGGEST: Final = """query Suggest($input: SuggestInput!) {
-  suggest(input: $input) { id reason item { __typename ... on Product { id } ... on Event { id } } } }"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,11 @@ def _check(first: int) -> None:
 
 
 async def _suggest(context: Context, path: list[str | int], first: int, occasion: Occasion) -> list[Suggestion]:
-    services = context.adapters.services
-    where = {"venueId": encode("Venue", occasion.venue_id)} if occasion.venue_id else None
+    venue = encode("Venue", occasion.venue_id) if occasion.venue_id else None
     history, events, products = await asyncio.gather(
-        _or_without(context, path, services.ticketing.ask(context, _HISTORY, within=SOURCE_SECONDS)),
-        _or_without(context, path, services.ticketing.ask(context, _EVENTS, within=SOURCE_SECONDS)),
-        _or_without(
-            context, path, services.concessions.ask(context, _PRODUCTS, {"where": where}, within=SOURCE_SECONDS)
-        ),
+        _or_without(context, path, _HISTORY),
+        _or_without(context, path, _EVENTS),
+        _or_without(context, path, Question("concessions", _PRODUCTS, venue)),
     )
     candidates = [
         *_candidates("PRODUCT", "Product", (products or {}).get("products")),
@@ -108,19 +105,18 @@ async def _suggest(context: Context, path: list[str | int], first: int, occasion
         "candidates": candidates,
     }
     try:
-        answer = await services.suggestions.ask(context, _SUGGEST, {"input": wanted})
-        return [read_suggestion(one) for one in answer["suggest"]][:first]
+        described = await context.loaders.suggested.load(msgspec.json.encode(wanted))
+        return [read_suggestion(one) for one in described][:first]
     except (SourceUnavailable, SourceRefused) as exc:
         reason = exc.reason if isinstance(exc, SourceUnavailable) else "refused"
         context.degrade(path, exc.source, reason)
         return await _defaults(context, path, first)
 
 
-async def _or_without(
-    context: Context, path: list[str | int], question: Awaitable[dict[str, Any]]
-) -> dict[str, Any] | None:
+async def _or_without(context: Context, path: list[str | int], question: Question) -> dict[str, Any] | None:
     try:
-        return await question
+        known: dict[str, Any] = await context.loaders.answers.load(question)
+        return known
     except (SourceUnavailable, SourceRefused) as exc:
         reason = exc.reason if isinstance(exc, SourceUnavailable) else "refused"
         context.degrade(path, exc.source, reason)

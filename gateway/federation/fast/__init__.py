@@ -6,6 +6,6 @@ shape) it stops, and the careful way (`executor.py`) starts over from the answer
 
 from gateway.federation.fast.compile import Keeps, compile_fast
 from gateway.federation.fast.program import FastProgram, prefix_of
-from gateway.federation.fast.run import Asked, FastRun
+from gateway.federation.fast.run import Asked, FastRun, Watch
 
-__all__ = ["Asked", "FastProgram", "FastRun", "Keeps", "compile_fast", "prefix_of"]
+__all__ = ["Asked", "FastProgram", "FastRun", "Keeps", "Watch", "compile_fast", "prefix_of"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.federation.errors import SubgraphFailure, SubgraphUnavailable
 from gateway.federation.fast.program import NOTHING, FastProgram, FastStep, Surprise
 from gateway.federation.planner.plan import Selected, asked_of
 from gateway.federation.policy import Policies
@@ -20,7 +21,8 @@ _encode = msgspec.json.Encoder().encode
 # For each representation the objects that it stands for; the representations where they are needed again.
 _Found = tuple[list[list[Any]], list[Any] | tuple[()]]
 _EMPTY = (b"", b"null", b"[]")
-_SURPRISES = (Surprise, msgspec.MsgspecError, RecursionError, AttributeError, TypeError, ValueError)
+# What ends the process is not for the careful way to judge: it is raised on, after the request was told.
+_ENDINGS = (KeyboardInterrupt, SystemExit)
 
 
 class Asked:
@@ -58,7 +60,7 @@ class Asked:
         if answer is None:
             # It failed, or nothing was sent after all: the ordinary way goes on.
             if self.run is not None:
-                self.run.ask(self, failure)
+                self.run.ask_again(self, failure)
         else:
             self._end(answer, None)
 
@@ -70,9 +72,15 @@ class Asked:
     def _asked(self, task: asyncio.Task[bytes]) -> None:
         self.task = None
         if task.cancelled():
-            self.run = None
+            # By the run itself, which waits for nothing any more, or by somebody behind the guard.
+            self._end(None, SubgraphUnavailable("was given up"))
             return
         failure = task.exception()
+        if failure is not None and not isinstance(failure, SubgraphFailure):
+            # A fault of ours behind the guard costs what was asked for, and nothing else of the answer.
+            unavailable = SubgraphUnavailable("failed")
+            unavailable.__cause__ = failure
+            failure = unavailable
         self._end(task.result() if failure is None else None, failure)
 
     def _end(self, answer: bytes | None, failure: BaseException | None) -> None:
@@ -82,6 +90,10 @@ class Asked:
             self.waiter.set_result(None)
         if run is not None:
             run.ended(self)
+
+    def fail(self, failure: BaseException) -> None:
+        """It was not sent and will not be."""
+        self._end(None, failure)
 
     def cancel(self) -> None:
         self.run = None
@@ -124,19 +136,25 @@ class FastRun:
         # Answers come in the context of whoever opened the connection: what follows them belongs to this request.
         self._context = contextvars.copy_context()
 
-    async def run(self) -> bytes | None:
-        """None on a surprise. On cancellation nothing stays under way."""
+    async def run(self, watch: "Watch") -> bytes | None:
+        """None on a surprise, and when `watch` finds the deadline past. On cancellation nothing stays under way."""
         if not self._left:
             return _encode(self._root)
         self._done: asyncio.Future[bool] = self._loop.create_future()
+        watch.add(self, self._loop)
         try:
             self._begin_all(self._program.first)
             if not await self._done:
                 return None
+            return _encode(self._root)
         except asyncio.CancelledError:
             self.cancel()
             raise
-        return _encode(self._root)
+        except Exception:
+            # What cannot be encoded: whatever it is, it can be judged value by value.
+            return None
+        finally:
+            watch.runs.discard(self)
 
     def cancel(self) -> None:
         """Gives up what is under way."""
@@ -144,12 +162,22 @@ class FastRun:
         for asked in self.asked.values():
             asked.cancel()
 
-    def _begin_all(self, steps: tuple[FastStep, ...] | list[FastStep]) -> None:
+    def expire(self) -> None:
+        """The deadline is past and nobody has noticed: the careful way tells what did not come."""
+        self._stop(False)
+
+    def _begin_all(self, steps: tuple[FastStep, ...]) -> None:
         try:
             for step in steps:
                 self._begin(step)
-        except _SURPRISES:
-            self._stop(False)
+        except BaseException as error:
+            self._surprised(error)
+
+    def _surprised(self, error: BaseException) -> None:
+        """Whatever was raised, the request goes on: unless it is told, it waits for an answer that never comes."""
+        self._stop(False)
+        if isinstance(error, _ENDINGS):
+            raise error
 
     def _begin(self, step: FastStep) -> None:
         objects: list[_Found] = []
@@ -179,12 +207,25 @@ class FastRun:
         )
         asked = self.asked[step.index] = Asked(self, step, outgoing, objects)
         guard = step.guard
-        if self._shared is not None and fetch.kind == "query":
-            asked.call = self._shared.begin(guard, outgoing, self.deadline, asked.told, self._loop)
-        else:
-            asked.call = guard.begin(outgoing, self.deadline, asked.told, self._loop)
-        if asked.call is None:
-            self.ask(asked, None)
+        try:
+            if self._shared is not None and fetch.kind == "query":
+                asked.call = self._shared.begin(guard, outgoing, self.deadline, asked.told, self._loop)
+            else:
+                asked.call = guard.begin(outgoing, self.deadline, asked.told, self._loop)
+            if asked.call is None:
+                self.ask(asked, None)
+        except BaseException:
+            # The careful way waits for what is in `asked`. Whether anything was sent is not known.
+            asked.fail(SubgraphUnavailable("could not be asked"))
+            raise
+
+    def ask_again(self, asked: Asked, failed: BaseException | None) -> None:
+        """As `ask`, for a callback of the event loop: nobody would hear what is raised."""
+        try:
+            self.ask(asked, failed)
+        except BaseException as error:
+            asked.fail(SubgraphUnavailable("could not be asked"))
+            self._surprised(error)
 
     def ask(self, asked: Asked, failed: BaseException | None) -> None:
         """The ordinary way; `failed` is how a call that was begun has ended. Equal queries go it together."""
@@ -209,8 +250,8 @@ class FastRun:
         try:
             self._absorb(asked.step, asked.objects, asked.step.decode(answer))
             self._release(asked.step)
-        except _SURPRISES:
-            self._stop(False)
+        except BaseException as error:
+            self._surprised(error)
 
     def _absorb(self, step: FastStep, objects: list[_Found], response: Any) -> None:
         if response.errors is not NOTHING and bytes(response.errors) not in _EMPTY:
@@ -258,3 +299,29 @@ class FastRun:
         self._over = True
         if not self._done.done():
             self._done.set_result(well)
+
+
+# How late a deadline may be noticed here: guards notice theirs before.
+_GRACE_SECONDS = 0.25
+_LOOK_SECONDS = 0.1
+
+
+class Watch:
+    """Ends runs whose deadline is past: one timer for all, since a timer for each costs more than it is worth."""
+
+    def __init__(self) -> None:
+        self.runs: set[FastRun] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def add(self, run: FastRun, loop: asyncio.AbstractEventLoop) -> None:
+        self.runs.add(run)
+        if self._timer is None or self._loop is not loop:
+            self._loop = loop
+            self._timer = loop.call_later(_LOOK_SECONDS, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_later(_LOOK_SECONDS, self._look, loop) if self.runs else None
+        late = loop.time() - _GRACE_SECONDS
+        for run in [run for run in self.runs if run.deadline < late]:
+            run.expire()

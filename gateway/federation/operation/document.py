@@ -22,8 +22,10 @@ from graphql import (
 )
 
 from gateway.federation.errors import RequestRefused
+from gateway.federation.operation.cost import Cost
 from gateway.federation.operation.incremental import NAMES, LabelsAreUnique, UsedWhereTheyMayBe
 from gateway.federation.operation.limits import check_document, check_text
+from gateway.federation.operation.scalars import VariableChecks, literal_rule
 from gateway.federation.operation.variables import plain_check
 from gateway.federation.settings import EngineSettings
 
@@ -37,7 +39,8 @@ class Operation:
     """One operation of a valid document.
 
     `conditions` are the variables that `@skip`, `@include`, `@defer` and `@stream` read. `plain` is a quick check of
-    variables that need no coercion, where there can be one. `incremental`: the document has a `@defer` or `@stream`.
+    variables that need no coercion, where there can be one; `checks` judges those that were coerced. `incremental`: the
+    document has a `@defer` or `@stream`.
     """
 
     document: DocumentNode
@@ -46,6 +49,8 @@ class Operation:
     kind: str
     conditions: tuple[str, ...]
     plain: Callable[[Mapping[str, Any]], bool] | None
+    checks: VariableChecks
+    cost: Cost
     incremental: bool
 
     def variant(self, variables: Mapping[str, Any]) -> tuple[bool, ...]:
@@ -73,13 +78,17 @@ def read_document(query: str, schema: GraphQLSchema, settings: EngineSettings) -
         rules += [UsedWhereTheyMayBe, LabelsAreUnique]
     if not settings.introspection:
         rules.append(NoSchemaIntrospectionCustomRule)
+    if settings.scalars:
+        rules.append(literal_rule(settings.scalars))
     errors = validate(schema, document, rules, max_errors=20)
     if errors:
         raise RequestRefused([_formatted(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])
     return document
 
 
-def choose_operation(document: DocumentNode, operation_name: str | None) -> Operation:
+def choose_operation(
+    document: DocumentNode, operation_name: str | None, schema: GraphQLSchema, settings: EngineSettings
+) -> Operation:
     """Raises RequestRefused when the name is missing or unknown."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     chosen: OperationDefinitionNode | None = None
@@ -105,7 +114,9 @@ def choose_operation(document: DocumentNode, operation_name: str | None) -> Oper
         fragments,
         chosen.operation.value,
         tuple(sorted(finder.names & declared)),
-        plain_check(chosen),
+        plain_check(chosen, settings.scalars),
+        VariableChecks(schema, chosen, settings.scalars),
+        Cost(schema, chosen, fragments, settings.limits),
         finder.incremental,
     )
 
@@ -150,5 +161,5 @@ def _formatted(error: GraphQLError, code: str) -> dict[str, Any]:
         formatted["message"] = error.message[:_MESSAGE_MOST] + " …"
     if error.locations and len(error.locations) > _LOCATIONS_MOST:
         formatted["locations"] = formatted["locations"][:_LOCATIONS_MOST]
-    formatted["extensions"] = {**(formatted.get("extensions") or {}), "code": code}
+    formatted["extensions"] = {"code": code, **(formatted.get("extensions") or {})}
     return formatted

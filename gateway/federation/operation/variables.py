@@ -28,8 +28,10 @@ _PLAIN: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def plain_check(node: OperationDefinitionNode) -> Callable[[Mapping[str, Any]], bool] | None:
-    """A check that is true only for variables that coercion would accept and leave as they are.
+def plain_check(
+    node: OperationDefinitionNode, scalars: Mapping[str, Callable[[Any], None]]
+) -> Callable[[Mapping[str, Any]], bool] | None:
+    """A check that is true only for variables that coercion and `scalars` would accept and leave as they are.
 
     None when a variable has a default or another type. (GraphQL October 2021, section 6.1.2.)
     """
@@ -43,7 +45,8 @@ def plain_check(node: OperationDefinitionNode) -> Callable[[Mapping[str, Any]], 
         check = _PLAIN.get(named.name.value)
         if check is None:
             return None
-        checks.append((definition.variable.name.value, check, required))
+        more = scalars.get(named.name.value)
+        checks.append((definition.variable.name.value, check if more is None else _both(check, more), required))
 
     def accepts(variables: Mapping[str, Any]) -> bool:
         for name, check, required in checks:
@@ -56,3 +59,16 @@ def plain_check(node: OperationDefinitionNode) -> Callable[[Mapping[str, Any]], 
         return True
 
     return accepts
+
+
+def _both(check: Callable[[Any], bool], more: Callable[[Any], None]) -> Callable[[Any], bool]:
+    def passes(value: Any) -> bool:
+        if not check(value):
+            return False
+        try:
+            more(value)
+        except ValueError:
+            return False
+        return True
+
+    return passes

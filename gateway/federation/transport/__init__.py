@@ -3,5 +3,6 @@
 from gateway.federation.transport.connect import connect_subgraphs
 from gateway.federation.transport.http import HttpLimits, HttpTransport
 from gateway.federation.transport.inprocess import InProcessTransport
+from gateway.federation.transport.websocket import SocketLimits
 
-__all__ = ["HttpLimits", "HttpTransport", "InProcessTransport", "connect_subgraphs"]
+__all__ = ["HttpLimits", "HttpTransport", "InProcessTransport", "SocketLimits", "connect_subgraphs"]

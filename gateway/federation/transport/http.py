@@ -4,12 +4,16 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from gateway.federation.errors import (
     SubgraphFailure,
     SubgraphMalformed,
+    SubgraphOverloaded,
     SubgraphStatus,
     SubgraphTimeout,
     SubgraphUnavailable,
@@ -17,7 +21,7 @@ from gateway.federation.errors import (
 )
 from gateway.federation.request import Answered, Call, SubgraphRequest
 from gateway.federation.transport.connection import Connection, nobody
-from gateway.federation.transport.websocket import WebSocketHub
+from gateway.federation.transport.websocket import SocketLimits, WebSocketHub
 
 HeadersFor = Callable[[SubgraphRequest], Mapping[str, str]]
 
@@ -46,8 +50,7 @@ class HttpLimits:
     idle_seconds: float = 4.0
     connect_seconds: float = 2.0
     response_bytes: int = 32 * 1024 * 1024
-    subscriptions: int = 1_000
-    queued_events: int = 64
+    sockets: SocketLimits = field(default_factory=SocketLimits)
 
 
 class HttpTransport:
@@ -83,9 +86,11 @@ class HttpTransport:
         ).encode("ascii")
         self._idle: deque[Connection] = deque()
         self._open = 0
+        # When a connection was last free to be taken.
+        self._moved_at = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
         derived = ws_url or url.replace("http", "ws", 1)
-        self._sockets = WebSocketHub(derived, self._headers_for, self._limits.subscriptions, self._limits.queued_events)
+        self._sockets = WebSocketHub(derived, self._headers_for, self._limits.sockets)
 
     async def execute(self, request: SubgraphRequest) -> bytes:
         """The response body. Raises SubgraphFailure; cancelling closes the connection."""
@@ -133,12 +138,23 @@ class HttpTransport:
             return None
         connection.answered = answered
         connection.repeatable = request.kind == "query"
-        connection.send(message, soon=self._open - len(self._idle) > 1)
+        try:
+            connection.send(message, soon=self._open - len(self._idle) > 1)
+        except BaseException:
+            connection.cancel()
+            raise
         return connection
 
     def subscribe(self, request: SubgraphRequest) -> AsyncIterator[bytes]:
         """Events over `graphql-transport-ws`; many subscriptions share one connection for each identity."""
         return self._sockets.subscribe(request)
+
+    def is_stuck(self, seconds: float) -> bool:
+        """Whether calls wait for a connection of which none has become free for so long: more than any call may take.
+
+        It never happens while all that is taken is given back.
+        """
+        return bool(self._waiting) and asyncio.get_running_loop().time() - self._moved_at > seconds
 
     async def close(self) -> None:
         """Closes every idle connection and every subscription."""
@@ -162,6 +178,8 @@ class HttpTransport:
             return connection, True
         loop = asyncio.get_running_loop()
         while self._open >= self._limits.connections:
+            if not self._waiting:
+                self._moved_at = loop.time()
             waiter = loop.create_future()
             self._waiting.append(waiter)
             try:
@@ -200,7 +218,9 @@ class HttpTransport:
                 else:
                     _, connection = await loop.create_connection(self._make, self._host, self._port, ssl=self._ssl)
         except TimeoutError as error:
-            raise SubgraphUnavailable("did not accept a connection in time").before_sending() from error
+            failure = SubgraphUnavailable("did not accept a connection in time").before_sending()
+            failure.late = True
+            raise failure from error
         except (OSError, ssl.SSLError) as error:
             raise SubgraphUnavailable("refused the connection").before_sending() from error
         return connection
@@ -213,7 +233,7 @@ class HttpTransport:
         if 200 <= status < 300 or _is_answer(status, body):
             answered(body, None)
         else:
-            answered(None, SubgraphStatus(status))
+            answered(None, _read_overload(status, body) or SubgraphStatus(status))
 
     def _failed(self, connection: Connection, failure: SubgraphFailure) -> None:
         # The server closed an idle connection as we wrote, and no byte came back: as if nothing had been sent.
@@ -241,6 +261,7 @@ class HttpTransport:
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
+                self._moved_at = waiter.get_loop().time()
                 waiter.set_result(None)
                 return
 
@@ -252,17 +273,41 @@ def _print_headers(headers: Mapping[str, str]) -> bytes:
         if name.lower() in _FRAMING:
             continue
         if not _is_clean(name) or not _is_clean(value) or " " in name or ":" in name:
-            raise SubgraphMalformed("cannot be sent a header with control characters")
+            raise SubgraphMalformed("cannot be sent a header with control characters").before_sending()
         lines.append(f"{name}: {value}\r\n")
     try:
         return "".join(lines).encode("latin-1")
     except UnicodeEncodeError as error:
-        raise SubgraphMalformed("cannot be sent a header outside of Latin-1") from error
+        raise SubgraphMalformed("cannot be sent a header outside of Latin-1").before_sending() from error
 
 
 def _is_answer(status: int, body: bytes) -> bool:
     """Whether a status that is none of 2xx comes with a GraphQL response, and is not the server's refusal."""
     return status in {400, 422, 500} and body.lstrip()[:1] == b"{" and (b'"errors"' in body or b'"data"' in body)
+
+
+def _read_overload(status: int, body: bytes) -> SubgraphOverloaded | None:
+    """The failure that a 503 tells which has `{"errors": [{"extensions": {"code": "OVERLOADED", …}}]}` as its body."""
+    if status != 503 or b'"OVERLOADED"' not in body:
+        return None
+    try:
+        error = msgspec.json.decode(body, type=_Refusal).errors[0].extensions
+    except (msgspec.MsgspecError, RecursionError, IndexError):
+        return None
+    return SubgraphOverloaded(error.retry_after_ms / 1000) if error.code == "OVERLOADED" else None
+
+
+class _Extensions(msgspec.Struct, rename="camel"):
+    code: str
+    retry_after_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 1_000
+
+
+class _Error(msgspec.Struct):
+    extensions: _Extensions
+
+
+class _Refusal(msgspec.Struct):
+    errors: list[_Error]
 
 
 def _is_clean(text: str) -> bool:

@@ -6,6 +6,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -25,27 +26,35 @@ from gateway.federation.request import SubgraphRequest
 
 _PROTOCOL = Subprotocol("graphql-transport-ws")
 _ACK_SECONDS = 5.0
+_SEND_SECONDS = 5.0
+_CLOSE_SECONDS = 2.0
 _MESSAGE_BYTES = 4 * 1024 * 1024
 _DONE = b""
 
 Key = tuple[Hashable, tuple[tuple[str, str], ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """Subscriptions in all and on one connection, connections, and events that wait for a slow consumer."""
+
+    subscriptions: int = 5_000
+    per_link: int = 1_000
+    links: int = 4_000
+    queued_events: int = 64
+
+
 class WebSocketHub:
-    """The connections to one URL. `queued` events wait at most for a slow consumer; then it is dropped."""
+    """The connections to one URL. Each is there for whoever uses it, and closed when nobody does."""
 
     def __init__(
-        self,
-        url: str,
-        headers_for: Callable[[SubgraphRequest], Mapping[str, str]],
-        subscriptions: int,
-        queued: int,
+        self, url: str, headers_for: Callable[[SubgraphRequest], Mapping[str, str]], limits: SocketLimits
     ) -> None:
         self._url = url
         self._headers_for = headers_for
-        self._most = subscriptions
-        self._queued = queued
-        self._links: dict[Key, asyncio.Task[_Link]] = {}
+        self._limits = limits
+        self._links: dict[Key, _Shared] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._active = 0
         self._closed = False
 
@@ -53,68 +62,121 @@ class WebSocketHub:
         """Each event as a response body. Raises SubgraphFailure."""
         if self._closed:
             raise SubgraphRejected("is spoken to no more")
-        if self._active >= self._most:
+        if self._active >= self._limits.subscriptions:
             raise SubgraphRejected("carries too many subscriptions")
         self._active += 1
         try:
-            link = await self._link(request)
-            async with aclosing(link.subscribe(request, self._queued)) as events:
-                async for event in events:
-                    yield event
+            shared = self._join(request)
+            try:
+                link = await _opened(shared.opening)
+                async with aclosing(link.subscribe(request, self._limits.queued_events)) as events:
+                    async for event in events:
+                        yield event
+            finally:
+                self._leave(shared)
         finally:
             self._active -= 1
 
     async def close(self) -> None:
         self._closed = True
-        for task in list(self._links.values()):
-            task.cancel()
-            if task.done() and not task.cancelled() and task.exception() is None:
-                await task.result().close()
-        self._links.clear()
+        for shared in list(self._links.values()):
+            self._give_up(shared)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=_CLOSE_SECONDS)
 
-    async def _link(self, request: SubgraphRequest) -> "_Link":
-        headers = dict(self._headers_for(request))
+    def _join(self, request: SubgraphRequest) -> "_Shared":
+        """The connection that this request's subscription uses, opened or being opened."""
         key: Key = (request.identity, tuple(sorted(request.headers.items())))
-        known = self._links.get(key)
-        if known is not None and not (
-            known.done() and (known.cancelled() or known.exception() or known.result().closed)
-        ):
-            task = known
-        else:
-            task = asyncio.ensure_future(_open(self._url, headers, lambda: self._forget(key, task)))
-            self._links[key] = task
-        try:
-            return await asyncio.shield(task)
-        except InvalidStatus as error:
-            raise SubgraphStatus(error.response.status_code) from error
-        except (OSError, WebSocketException, TimeoutError) as error:
-            raise SubgraphUnavailable("refused the subscription's connection") from error
-        finally:
-            if task.done() and (task.cancelled() or task.exception() is not None):
-                self._forget(key, task)
+        shared = self._links.get(key)
+        if shared is None or shared.is_over:
+            if len(self._links) >= self._limits.links:
+                raise SubgraphRejected("carries subscriptions of too many callers")
+            headers = dict(self._headers_for(request))
+            shared = self._links[key] = _Shared(key, asyncio.ensure_future(_open(self._url, headers)))
+        if shared.users >= self._limits.per_link:
+            raise SubgraphRejected("carries too many subscriptions of one caller")
+        shared.users += 1
+        return shared
 
-    def _forget(self, key: Key, task: "asyncio.Task[_Link]") -> None:
-        """A link has ended; by now there may be another in its place."""
-        if self._links.get(key) is task:
-            del self._links[key]
+    def _leave(self, shared: "_Shared") -> None:
+        """Whoever leaves last, before it is open or after, takes the connection along. Nothing here waits."""
+        shared.users -= 1
+        if not shared.users:
+            self._give_up(shared)
+
+    def _give_up(self, shared: "_Shared") -> None:
+        if self._links.get(shared.key) is shared:
+            del self._links[shared.key]
+        if not shared.is_given_up:
+            shared.is_given_up = True
+            closing = asyncio.ensure_future(_close(shared.opening))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
 
-async def _open(url: str, headers: dict[str, str], forget: Callable[[], Any]) -> "_Link":
+@dataclass(slots=True, eq=False)
+class _Shared:
+    """A connection, and how many subscriptions use it or wait for it."""
+
+    key: Key
+    opening: "asyncio.Task[_Link]"
+    users: int = 0
+    is_given_up: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody can subscribe on it any more."""
+        if self.is_given_up:
+            return True
+        opening = self.opening
+        return opening.done() and (opening.cancelled() or opening.exception() is not None or opening.result().closed)
+
+
+async def _opened(opening: "asyncio.Task[_Link]") -> "_Link":
+    """Waits for a connection that others may wait for as well. Raises SubgraphFailure."""
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        if opening.cancelled() and not _is_cancelled():
+            raise SubgraphUnavailable("closed the subscription's connection") from None
+        raise
+    except InvalidStatus as error:
+        raise SubgraphStatus(error.response.status_code) from error
+    except (OSError, WebSocketException, TimeoutError) as error:
+        raise SubgraphUnavailable("refused the subscription's connection") from error
+
+
+def _is_cancelled() -> bool:
+    """Whether it is the running task that is to end, and not what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _close(opening: "asyncio.Task[_Link]") -> None:
+    """Ends a connection, also one that is still being opened."""
+    opening.cancel()
+    await asyncio.wait({opening})
+    if not opening.cancelled() and opening.exception() is None:
+        await opening.result().close()
+
+
+async def _open(url: str, headers: dict[str, str]) -> "_Link":
     socket = await connect(
         url,
         subprotocols=[_PROTOCOL],
         additional_headers=headers,
         open_timeout=_ACK_SECONDS,
+        close_timeout=_CLOSE_SECONDS,
         max_size=_MESSAGE_BYTES,
         proxy=None,
         compression=None,
     )
-    link = _Link(socket, forget)
+    link = _Link(socket)
     try:
         async with asyncio.timeout(_ACK_SECONDS):
             await link.greet()
     except BaseException:
-        await socket.close()
+        socket.transport.abort()
         raise
     return link
 
@@ -122,10 +184,9 @@ async def _open(url: str, headers: dict[str, str], forget: Callable[[], Any]) ->
 class _Link:
     """One open connection and the subscriptions on it."""
 
-    def __init__(self, socket: ClientConnection, forget: Callable[[], Any]) -> None:
+    def __init__(self, socket: ClientConnection) -> None:
         self.closed = False
         self._socket = socket
-        self._forget = forget
         self._ids = count(1)
         self._queues: dict[str, asyncio.Queue[bytes | Exception]] = {}
         self._reader: asyncio.Task[None] | None = None
@@ -151,7 +212,7 @@ class _Link:
             body = {"query": request.query, "variables": msgspec.Raw(request.variables or b"{}")}
             try:
                 await self._send({"id": name, "type": "subscribe", "payload": body})
-            except WebSocketException as error:
+            except (WebSocketException, OSError, TimeoutError) as error:
                 raise SubgraphUnavailable("closed the subscription's connection") from error
             while True:
                 event = await queue.get()
@@ -162,22 +223,22 @@ class _Link:
                 yield event
         finally:
             left = self._queues.pop(name, None) is not None
-            if left and not self.closed:
-                with suppress(WebSocketException, OSError):
+            # The last one takes the connection along, which says it all.
+            if left and self._queues and not self.closed:
+                with suppress(WebSocketException, OSError, TimeoutError):
                     await self._send({"id": name, "type": "complete"})
-            if not self._queues:
-                await self.close()
 
     async def close(self) -> None:
         self.closed = True
-        self._forget()
         if self._reader is not None:
             self._reader.cancel()
         with suppress(WebSocketException, OSError):
             await self._socket.close()
 
     async def _send(self, message: dict[str, Any]) -> None:
-        await self._socket.send(msgspec.json.encode(message).decode())
+        """Raises TimeoutError when the other side has stopped reading."""
+        async with asyncio.timeout(_SEND_SECONDS):
+            await self._socket.send(msgspec.json.encode(message).decode())
 
     async def _read_all(self) -> None:
         failure: Exception = SubgraphUnavailable("closed the subscription's connection")
@@ -186,11 +247,11 @@ class _Link:
                 await self._take(_read(raw))
         except SubgraphMalformed as error:
             failure = error
-        except (OSError, WebSocketException) as error:
+            self._socket.transport.abort()
+        except (OSError, WebSocketException) as error:  # TimeoutError is an OSError
             failure.__cause__ = error
         finally:
             self.closed = True
-            self._forget()
             for name in list(self._queues):
                 self._end(name, failure)
 

@@ -1,6 +1,7 @@
 """The experience subgraph on an emulated AWS, with the services' HTTP answered by the test."""
 
 import asyncio
+import inspect
 import json
 import secrets
 from collections.abc import Callable, Iterator
@@ -10,13 +11,14 @@ from uuid import UUID, uuid4
 
 import boto3
 import httpx
+import msgspec
 import pytest
-import respx
 
 from gateway.experience.aws import AwsClients
-from gateway.experience.clients.services import connect_services
+from gateway.experience.clients.services import declare_services
 from gateway.experience.context import Adapters
 from gateway.experience.default_suggestions import read_defaults
+from gateway.experience.errors import SourceRefused, SourceUnavailable
 from gateway.experience.ids import encode
 from gateway.experience.payment_requests import PaymentRequests
 from gateway.experience.request_queue import RequestQueue
@@ -88,40 +90,43 @@ class Services:
 
     answers: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in SERVICES})
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    headers: list[httpx.Headers] = field(default_factory=list)
+    # The seconds that each question was given.
+    left: list[float] = field(default_factory=list)
 
     def on(self, service: str, text: str, data: Any) -> None:
         """`data` is the answer's data, a whole httpx.Response, an exception, or a function of the variables."""
         self.answers[service][text] = data
 
-    def answer(self, service: str, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content)
+    async def send(self, service: str, document: str, variables: bytes, timeout: float) -> bytes:  # noqa: ASYNC109
+        """As `gateway.outgoing` does it, without a network."""
+        body = {"query": document, "variables": json.loads(variables)}
         self.asked.append((service, body))
-        self.headers.append(request.headers)
-        found = next((data for text, data in self.answers[service].items() if text in body["query"]), None)
+        self.left.append(timeout)
+        await asyncio.sleep(0)
+        found = next((data for text, data in self.answers[service].items() if text in document), None)
         if callable(found) and not isinstance(found, type):
             found = found(body["variables"])
-        if found is None:
-            raise httpx.ConnectError(f"{service} is away")
+        if inspect.isawaitable(found):
+            found = await found
+        if found is None or isinstance(found, httpx.HTTPError):
+            raise SourceUnavailable(service, "timeout" if isinstance(found, httpx.TimeoutException) else "unavailable")
         if isinstance(found, Exception):
             raise found
-        return found if isinstance(found, httpx.Response) else httpx.Response(200, json={"data": found})
+        if not isinstance(found, httpx.Response):
+            return msgspec.json.encode({"data": found})
+        if found.status_code in (401, 403):
+            raise SourceRefused(service, "UNAUTHENTICATED" if found.status_code == 401 else "FORBIDDEN")
+        if found.status_code != 200:
+            raise SourceUnavailable(service, f"http_{found.status_code}")
+        return found.content
 
     def variables(self, service: str, text: str) -> list[Any]:
         return [body["variables"] for name, body in self.asked if name == service and text in body["query"]]
 
 
 @pytest.fixture
-def services() -> Iterator[Services]:
-    made = Services()
-    with respx.mock(assert_all_called=False) as router:
-        for name in SERVICES:
-            router.post(f"http://{name}.test/graphql").mock(side_effect=_answering(made, name))
-        yield made
-
-
-def _answering(services: Services, name: str) -> Callable[[httpx.Request], httpx.Response]:
-    return lambda request: services.answer(name, request)
+def services() -> Services:
+    return Services()
 
 
 @dataclass
@@ -130,6 +135,7 @@ class Buyer:
 
     subgraph: ExperienceSubgraph
     metrics: Metrics
+    services: Services
     customer_id: UUID | None = field(default_factory=uuid4)
     locale: str = "pt-BR"
     seconds: float = 5.0
@@ -142,7 +148,7 @@ class Buyer:
             customer_id=self.customer_id,
             locale=self.locale,
             deadline=asyncio.get_running_loop().time() + self.seconds,
-            headers_for=lambda service, left: {"X-Service": service, "X-Left": f"{left:.3f}"},
+            send=self.services.send,
         )
 
 
@@ -151,7 +157,6 @@ def make_buyer(aws: Aws, services: Services, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     made: list[AwsClients] = []
-    http = httpx.AsyncClient()
 
     def make(**changes: Any) -> Buyer:
         """`endpoint`, `table`, `queue_url` and `parameter` may be others than those that exist."""
@@ -162,13 +167,13 @@ def make_buyer(aws: Aws, services: Services, monkeypatch: pytest.MonkeyPatch) ->
         made.append(clients)
         metrics = Metrics()
         adapters = Adapters(
-            services=connect_services({name: f"http://{name}.test/graphql" for name in SERVICES}, http),
+            services=declare_services(),
             queue=RequestQueue(clients, place["table"], place["queue_url"]),
             payments=PaymentRequests(clients, place["table"]),
             defaults=ParameterStore(clients, place["parameter"], read_defaults, lambda items, _: items),
             metrics=metrics,
         )
-        return Buyer(ExperienceSubgraph(adapters), metrics, **changes)
+        return Buyer(ExperienceSubgraph(adapters), metrics, services, **changes)
 
     yield make
     for clients in made:

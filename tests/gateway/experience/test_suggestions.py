@@ -36,8 +36,13 @@ def willing(services: Services) -> Services:
     services.on("ticketing", "events(", {"events": {"edges": edges}})
     products = {"edges": [{"node": {"id": global_id("Product", POPCORN)}}]}
     services.on("concessions", "products(", {"products": products})
-    services.on("suggestions", "suggest(", {"suggest": [SUGGESTED]})
+    services.on("suggestions", "suggest(", suggested)
     return services
+
+
+def suggested(variables: dict[str, Any]) -> dict[str, Any]:
+    """The same for each input."""
+    return {f"s{number}": [SUGGESTED] for number in range(len(variables))}
 
 
 async def suggestions(buyer: Buyer, first: int = 3, reservation: str = RESERVATION) -> tuple[Any, list[Any]]:
@@ -51,7 +56,7 @@ async def suggestions(buyer: Buyer, first: int = 3, reservation: str = RESERVATI
 async def test_history_events_and_products_go_into_the_question(buyer: Buyer, willing: Services) -> None:
     assert await suggestions(buyer) == ([SUGGESTED], [])
     (asked,) = willing.variables("suggestions", "suggest(")
-    assert asked["input"] == {
+    assert asked["input0"] == {
         "first": 3,
         "context": {
             "reservationId": str(UUID(int=5)),
@@ -105,7 +110,7 @@ async def test_a_source_that_is_away_is_gone_without(
     served, degraded = await suggestions(buyer)
     assert served == [SUGGESTED]
     assert [entry["source"] for entry in degraded] == [service]
-    assert willing.variables("suggestions", "suggest(")[0]["input"]["candidates"] == left
+    assert willing.variables("suggestions", "suggest(")[0]["input0"]["candidates"] == left
 
 
 async def test_a_source_that_comes_back_at_once_is_no_loss(buyer: Buyer, willing: Services) -> None:

@@ -45,6 +45,7 @@ SDL = supergraph_sdl(
       price(currency: String = "BRL"): Int @join__field(graph: CATALOG) @join__field(graph: STOCK, external: true)
       box: Box @join__field(graph: CATALOG) @join__field(graph: STOCK, external: true)
       inStock: Int @join__field(graph: STOCK)
+      shelf: String! @join__field(graph: STOCK)
       shipping: Int
         @join__field(graph: STOCK, requires: "price(currency: \\"USD\\") box { weight size }")
       similar: [Product] @join__field(graph: CATALOG)
@@ -160,7 +161,9 @@ def make_store() -> dict[str, Any]:
             sku = {"__typename": "Sku", "code": f"c{number}", "maker": "acme"}
             products.append({"__typename": "Toy", **common, "sku": sku, "minAge": number})
         else:
-            products.append({"__typename": "Book", **common, "pages": 100 + number, "shipping": number * 3})
+            products.append(
+                {"__typename": "Book", **common, "pages": 100 + number, "shipping": number * 3, "shelf": f"s{number}"}
+            )
     reviews = [
         {
             "__typename": "Review",

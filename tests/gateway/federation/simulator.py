@@ -70,6 +70,8 @@ class Simulation:
         self.supergraph = read_supergraph(sdl, labels)
         self.requests: list[SubgraphRequest] = []
         self.down: set[str] = set()
+        # Entities, by subgraph and the store's id, that a subgraph answers with null, as what it has never heard of.
+        self.unknown: set[tuple[str, str]] = set()
         # Subgraphs that answer only when they are released.
         self.held: dict[str, asyncio.Event] = {}
         self.reached = asyncio.Event()
@@ -179,6 +181,8 @@ class Simulation:
         local = self.supergraph.local[graph][representation["__typename"]]
         for candidate in self.store["objects"]:
             if candidate["__typename"] not in (local.possible or (local.name,)):
+                continue
+            if (graph, candidate.get("id")) in self.unknown:
                 continue
             for key in local.keys:
                 if key.resolvable and _mismatch(key.fields, candidate, representation) is None:

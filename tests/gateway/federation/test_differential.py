@@ -63,6 +63,27 @@ def with_faults(broken: list[Fault]) -> dict[str, Any]:
     return store
 
 
+# What the owner of these fields has never heard of: it answers null for the entity and reports no error, so that the
+# engine alone has to find the nulls where none may be. A subgraph that fails has judged its own fields by itself.
+UNKNOWN = {
+    "u0": ("ACCOUNTS", ("name", "email", "friends", "matrix", "greeting")),
+    "u1": ("ACCOUNTS", ("name", "email", "friends", "matrix", "greeting")),
+    "u2": ("ACCOUNTS", ("name", "email", "friends", "matrix", "greeting")),
+    "p0": ("STOCK", ("inStock", "shelf", "shipping")),
+    "p2": ("STOCK", ("inStock", "shelf", "shipping")),
+    "p4": ("STOCK", ("inStock", "shelf", "shipping")),
+}
+
+
+def with_unknown(store: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Makes subgraphs not know these objects; the monolith has nulls in their place."""
+    SIMULATION.unknown = {(UNKNOWN[name][0], name) for name in names}
+    for entry in store["objects"]:
+        if entry["id"] in names:
+            entry |= dict.fromkeys(UNKNOWN[entry["id"]][1])
+    return store
+
+
 ENGINE = SIMULATION.engine(GENEROUS)
 
 
@@ -107,10 +128,16 @@ def test_generated_operations_answer_like_the_monolith(generated: Generated) -> 
 @given(
     operations(SCHEMA, LITERALS),
     st.lists(st.tuples(st.sampled_from(BREAKABLE), st.booleans(), st.integers(0, 5)), max_size=3),
+    st.lists(st.sampled_from(sorted(UNKNOWN)), max_size=4, unique=True),
 )
-def test_errors_and_nulls_of_subgraphs_propagate_like_the_monolith(generated: Generated, broken: list[Fault]) -> None:
+def test_errors_and_nulls_of_subgraphs_propagate_like_the_monolith(
+    generated: Generated, broken: list[Fault], unknown: list[str]
+) -> None:
     assume(not validate(SCHEMA, parse(generated.query)))
-    check(with_faults(broken), generated)
+    try:
+        check(with_unknown(with_faults(broken), unknown), generated)
+    finally:
+        SIMULATION.unknown = set()
 
 
 # Fields that may fail without taking anything else along.
@@ -163,6 +190,25 @@ def test_errors_below_what_another_error_takes_along_may_be_told_too() -> None:
 @pytest.mark.parametrize("query", FOUND)
 def test_found_operations_stay_right(query: str) -> None:
     check(shop.make_store(), Generated(query))
+
+
+@pytest.mark.parametrize(
+    ("query", "unknown"),
+    [
+        ("{ latest { author { email } } }", ["u0"]),
+        ("{ latest { author { name } } book { author { friends { id } } } }", ["u0", "u1", "u2"]),
+        ("{ products { ... on Book { shelf } } }", ["p2"]),
+        ('{ book(id: "p4") { shelf title } }', ["p4"]),
+        ("{ products { reviews { author { email } } } }", ["u1"]),
+        ("{ subjects { ... on Book { similar { ... on Book { shelf } } } } }", ["p0", "p2"]),
+    ],
+)
+def test_a_null_where_none_may_be_is_taken_up_to_where_one_may(query: str, unknown: list[str]) -> None:
+    """In an entity, in an object, in a list, in all there is."""
+    try:
+        check(with_unknown(shop.make_store(), unknown), Generated(query))
+    finally:
+        SIMULATION.unknown = set()
 
 
 FOUND_IN_PARTS: list[tuple[str, list[Fault]]] = [

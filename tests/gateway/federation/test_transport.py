@@ -201,6 +201,38 @@ async def test_a_query_moves_to_a_fresh_connection_when_the_pooled_one_was_just_
             await transport.close()
 
 
+@pytest.mark.parametrize(("kind", "sent_again"), [("query", True), ("mutation", False)])
+async def test_what_was_begun_on_a_connection_that_was_just_closed_is_sent_again_only_when_it_reads(
+    kind: str, sent_again: bool
+) -> None:
+    """The server has read it, maybe done it, and hung up without a byte: that is told as a failure of a mutation."""
+    heard: list[int] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await read_request(reader)
+        writer.write(OK)
+        await read_request(reader)
+        heard.append(number)
+
+    told: asyncio.Future[tuple[bytes | None, BaseException | None]] = asyncio.get_running_loop().create_future()
+    async with server(handler) as url:
+        transport = HttpTransport(url)
+        await transport.execute(request())
+        call = transport.begin(request(kind), lambda *outcome: told.set_result(outcome))
+        assert call is not None
+        answer, failure = await asyncio.wait_for(told, 5)
+        assert heard == [1]
+        assert answer is None
+        if sent_again:
+            # "Nothing was sent after all": the ordinary way goes on.
+            assert failure is None
+        else:
+            assert isinstance(failure, SubgraphUnavailable)
+            assert failure.sent
+        assert transport._open == 0
+        await transport.close()
+
+
 @pytest.mark.parametrize("more", [OK.replace(b'"a":1', b'"a":2'), b"HTTP/1.1 200 OK\r\nX: ", b"SSH-2.0", b"\r\n"])
 async def test_bytes_that_nobody_asked_for_are_no_answer(more: bytes) -> None:
     """A server that answers twice must not answer the next request with the second."""

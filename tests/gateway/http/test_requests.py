@@ -272,8 +272,24 @@ async def test_a_token_that_does_not_count_is_401_and_nothing_is_asked(
     assert behind.requests == []
 
 
-async def test_languages_are_forwarded(client: httpx.AsyncClient, behind: Behind) -> None:
-    response = await client.post("/graphql", json={"query": "{ language }"}, headers={"Accept-Language": "en"})
-    assert response.json() == {"data": {"language": "en"}}
-    await client.post("/graphql", json={"query": "{ language }"}, headers={"Accept-Language": "x" * 300})
-    assert "Accept-Language" not in behind.requests[-1].headers
+@pytest.mark.parametrize(
+    ("written", "forwarded"),
+    [
+        ("en", "en"),
+        ("en-GB,en;q=0.9", "en"),
+        ("pt-PT", "pt-BR"),
+        ("de, en;q=0.5, pt;q=0.7", "pt-BR"),
+        ("de-DE", "pt-BR"),
+        ("en;q=0", "pt-BR"),
+        ("en;q=x, en", "en"),
+        ("x" * 300, "pt-BR"),
+        ("*", "pt-BR"),
+    ],
+)
+async def test_one_of_the_languages_served_is_forwarded_and_never_the_client_s_text(
+    client: httpx.AsyncClient, behind: Behind, written: str, forwarded: str
+) -> None:
+    """It is part of keys: equal queries in flight, connections of subscriptions."""
+    response = await client.post("/graphql", json={"query": "{ language }"}, headers={"Accept-Language": written})
+    assert response.json() == {"data": {"language": forwarded}}
+    assert behind.requests[-1].headers == {"Accept-Language": forwarded}

@@ -3,14 +3,19 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.gateway.http.conftest import Behind
+from gateway.federation import Engine, InProcessTransport
+from gateway.http import GraphQLDoor
+from gateway.http.admission import AdmissionLimits
+from tests.gateway.http.conftest import LIMITS, SUPERGRAPH, Behind, authenticate
+from tests.gateway.serving import serve
 
 PROTOCOL: Any = "graphql-transport-ws"
 
@@ -209,4 +214,90 @@ async def test_connections_are_counted(address: str) -> None:
         opened(address),
         connect(f"ws://{address}/graphql", subprotocols=[PROTOCOL], proxy=None) as fourth,
     ):
+        await send(fourth, type="connection_init")
         assert await close_code(fourth) == 1013
+        async with opened(address, {"Authorization": "Bearer ana"}):
+            pass
+
+
+async def test_sockets_that_have_not_said_who_they_are_have_few_places(address: str) -> None:
+    """Of one address no more than five: the sixth is closed before it says anything."""
+    async with AsyncExitStack() as stack:
+        sockets = [
+            await stack.enter_async_context(
+                connect(f"ws://{address}/graphql", subprotocols=[PROTOCOL], proxy=None, close_timeout=1)
+            )
+            for _ in range(6)
+        ]
+        assert await close_code(sockets[5]) == 1013
+
+
+async def test_a_caller_has_no_more_places_than_its_share(address: str) -> None:
+    ana = {"Authorization": "Bearer ana"}
+    async with (
+        opened(address, ana),
+        opened(address, ana),
+        connect(f"ws://{address}/graphql", subprotocols=[PROTOCOL], proxy=None) as third,
+    ):
+        await send(third, type="connection_init", payload=ana)
+        assert await close_code(third) == 1013
+        async with opened(address):
+            pass
+
+
+async def test_a_place_is_free_again_when_its_socket_has_gone(address: str) -> None:
+    for _ in range(20):
+        async with opened(address), opened(address), opened(address):
+            pass
+
+
+@pytest.fixture
+async def hasty(behind: Behind) -> AsyncIterator[str]:
+    """A door that closes sockets without an operation soon."""
+    engine = Engine(SUPERGRAPH, transports={"a": InProcessTransport(behind.answer, behind.events)})
+    limits = replace(LIMITS, idle_seconds=0.2)
+    async with serve(GraphQLDoor(engine, authenticate, limits=limits), lifespan="off") as at:
+        yield at
+
+
+@pytest.mark.parametrize("payload", [None, {"Authorization": "Bearer ana"}])
+async def test_a_socket_without_an_operation_is_closed(hasty: str, payload: Any) -> None:
+    """Chatting does not keep it, nor do operations that have ended."""
+    async with opened(hasty, payload) as socket:
+        await send(socket, type="subscribe", id="1", payload={"query": "{ who }"})
+        assert [(await read(socket))["type"] for _ in range(2)] == ["next", "complete"]
+        with suppress(ConnectionClosed):
+            for _ in range(100_000):
+                await send(socket, type="ping")
+                await read(socket)
+        assert socket.close_code == 1000
+
+
+async def test_a_socket_is_idle_from_when_its_last_operation_ended(hasty: str, behind: Behind) -> None:
+    async with opened(hasty) as socket:
+        await send(socket, type="subscribe", id="1", payload={"query": "subscription { forever }"})
+        await read(socket)
+        await asyncio.sleep(0.5)
+        await send(socket, type="ping")
+        assert await read(socket) == {"type": "pong"}
+        await send(socket, type="complete", id="1")
+        assert await close_code(socket) == 1000
+    assert behind.ended.is_set()
+
+
+async def test_an_operation_that_is_refused_for_too_much_to_do_says_when_to_come_again(behind: Behind) -> None:
+    engine = Engine(SUPERGRAPH, transports={"a": InProcessTransport(behind.answer, behind.events)})
+    limits = replace(LIMITS, queries=AdmissionLimits(least=1, most=1, burst=0, stand=0), operations_per_socket=3)
+    behind.held = asyncio.Event()
+    async with serve(GraphQLDoor(engine, authenticate, limits=limits), lifespan="off") as at, opened(at) as socket:
+        await send(socket, type="subscribe", id="0", payload={"query": "{ who }"})
+        assert [(await read(socket))["type"] for _ in range(2)] == ["next", "complete"]
+        await send(socket, type="subscribe", id="1", payload={"query": "{ greeting }"})
+        await asyncio.wait_for(behind.asked.wait(), 3)
+        await send(socket, type="subscribe", id="2", payload={"query": "{ who }"})
+        refused = await read(socket)
+        assert (refused["id"], refused["type"]) == ("2", "error")
+        assert refused["payload"][0]["extensions"]["code"] == "OVERLOADED"
+        assert refused["payload"][0]["extensions"]["retryAfterMs"] > 0
+        behind.held.set()
+        assert (await read(socket))["payload"] == {"data": {"greeting": "Olá, mundo"}}
