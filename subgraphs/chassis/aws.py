@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from subgraphs.chassis.settings import ServiceSettings
+from subgraphs.chassis.thread_lane import ThreadLane
+
+_THREADS: Final = 10
+_WAITING: Final = 200
 
 
 class Aws:
-    """Clients of one process, one per service name. Calls block: wrap them in ``asyncio.to_thread``."""
+    """Clients of one process, one per service name. Calls block: ``call`` makes them in threads of their own."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._clients: dict[str, Any] = {}
         self._lock = Lock()
+        self.lane = ThreadLane("aws", _THREADS, _WAITING)
 
     def client(self, name: str) -> Any:
         """``client("sns")``; connects within 2 s, reads within 10 s, tries at most twice. Blocks when first called."""
@@ -32,20 +36,24 @@ class Aws:
                         connect_timeout=2,
                         read_timeout=10,
                         retries={"mode": "standard", "total_max_attempts": 2},
-                        max_pool_connections=10,
+                        max_pool_connections=_THREADS,
                     ),
                 )
             return self._clients[name]
 
     async def call(self, name: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
-        """``await aws.call("sns", "publish", …)`` in a thread. Raises botocore's ``ClientError``, ``BotoCoreError``."""
+        """``await aws.call("sns", "publish", …)`` in a thread.
+
+        Raises botocore's ``ClientError`` and ``BotoCoreError``, and ``LaneFull``.
+        """
 
         def run() -> dict[str, Any]:
             result: dict[str, Any] = getattr(self.client(name), operation)(**parameters)
             return result
 
-        return await asyncio.to_thread(run)
+        return await self.lane.call(run)
 
     def close(self) -> None:
+        self.lane.close()
         for client in self._clients.values():
             client.close()

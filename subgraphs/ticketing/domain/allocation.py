@@ -17,7 +17,7 @@ MAX_KEY_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class AllocationRequest:
-    """``sequence`` is the request's place in the line of its sector, counted from 1; ``seat_ids`` None = any units."""
+    """``sequence`` is the request's number in the queue: it grows within a line, with gaps. ``seat_ids`` None = any."""
 
     reservation_id: UUID
     customer_id: UUID

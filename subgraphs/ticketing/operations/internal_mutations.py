@@ -1,7 +1,6 @@
 """What the workers and the gateway's checkout ask for: none of it is in the public schema."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 import strawberry
 from sqlalchemy.exc import IntegrityError
@@ -21,13 +20,13 @@ from subgraphs.ticketing.repositories.reservation_lists import what_is_reserved
 from subgraphs.ticketing.resources import resources_of
 from subgraphs.ticketing.types import internal
 from subgraphs.ticketing.types.enums import ExpireOutcome
+from subgraphs.ticketing.types.internal import raw_id
+from subgraphs.ticketing.types.queue_number import queue_number
 from subgraphs.ticketing.use_cases.allocate_batch import BatchResult, allocate_batch
 from subgraphs.ticketing.use_cases.begin_checkout import CheckoutRefused, begin_checkout
 from subgraphs.ticketing.use_cases.confirm_reservation import ConfirmStatus, Settlement, confirm_reservation
 from subgraphs.ticketing.use_cases.expire_reservation import expire_reservation
 from subgraphs.ticketing.use_cases.sweep_expired_holds import MAX_SWEEP, sweep_expired_holds
-
-_LARGEST_SEQUENCE = 2**31 - 1
 
 
 @strawberry.type
@@ -61,14 +60,14 @@ class InternalMutation:
     @strawberry.federation.field(inaccessible=True, description="A payment has arrived. Again: the same answer.")
     async def confirm_reservation(self, info: Info, input: internal.ConfirmReservationInput) -> internal.ConfirmOutcome:
         internal_only(info)
-        reservation_id, customer_id = _raw_id(input.reservation_id), _raw_id(input.customer_id)
-        settlement = Settlement(_raw_id(input.payment_id), input.amount_minor, input.currency.value)
+        reservation_id, customer_id = raw_id(input.reservation_id), raw_id(input.customer_id)
+        settlement = Settlement(raw_id(input.payment_id), input.amount_minor, input.currency.value)
         async with info.context.database.transaction() as connection:
             status, _ = await confirm_reservation(connection, reservation_id, customer_id, settlement)
             if status is not ConfirmStatus.CONFIRMED:
                 return internal.ConfirmOutcome(status=status, order=None)
-            found = await reservation_lists.reservations_by_id(connection, [reservation_id], customer_id)
-            order = await _order(connection, found[reservation_id], resources_of(info.context).signer)
+            found = await reservation_lists.reservations_of_customers(connection, [(reservation_id, customer_id)])
+            order = await _order(connection, found[reservation_id][0], resources_of(info.context).signer)
         return internal.ConfirmOutcome(status=status, order=order)
 
     @strawberry.federation.field(inaccessible=True, description="Ends a hold that is over; HELD when it is not yet.")
@@ -78,7 +77,7 @@ class InternalMutation:
         internal_only(info)
         async with info.context.database.transaction() as connection:
             outcome, ended = await expire_reservation(
-                connection, _raw_id(input.reservation_id), _raw_id(input.customer_id)
+                connection, raw_id(input.reservation_id), raw_id(input.customer_id)
             )
         _count_expired(int(ended and outcome is ExpireOutcome.EXPIRED))
         return internal.ExpireReservationOutcome(status=outcome)
@@ -99,7 +98,7 @@ class InternalMutation:
         customer_id = info.context.customer_id
         if customer_id is None:
             return internal.BeginCheckoutPayload(checkout=None, errors=[user_error(info, ErrorCode.UNAUTHENTICATED)])
-        reservation_id = _raw_id(input.reservation_id)
+        reservation_id = raw_id(input.reservation_id)
         async with info.context.database.transaction() as connection:
             outcome = await begin_checkout(connection, reservation_id, customer_id)
             if isinstance(outcome, CheckoutRefused):
@@ -124,33 +123,25 @@ def _count_expired(number: int) -> None:
         metrics.count("ReservationsExpired", number)
 
 
-def _raw_id(value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError as error:
-        raise BadInput("An id of an internal operation is not a UUID.") from error
-
-
 def _request(given: internal.AllocationRequest) -> allocation.AllocationRequest:
     """What cannot be kept as a reservation at all is refused as a whole; the rest is decided, also as a rejection."""
     if not key_is_valid(given.idempotency_key):
         raise BadInput("'idempotencyKey' must be 1 to 200 printable characters.")
     if given.requested_at.tzinfo is None:
         raise BadInput("'requestedAt' needs a time zone.")
-    if not 0 <= given.sequence <= _LARGEST_SEQUENCE:
-        raise BadInput("'sequence' must not be negative.")
+    sequence = queue_number(given.sequence)
     if given.seat_ids is not None and len(given.seat_ids) > 10 * allocation.MAX_QUANTITY:
         raise BadInput("'seatIds' are too many.")
     return allocation.AllocationRequest(
-        reservation_id=_raw_id(given.reservation_id),
-        customer_id=_raw_id(given.customer_id),
-        session_id=_raw_id(given.session_id),
-        sector_id=_raw_id(given.sector_id),
+        reservation_id=raw_id(given.reservation_id),
+        customer_id=raw_id(given.customer_id),
+        session_id=raw_id(given.session_id),
+        sector_id=raw_id(given.sector_id),
         quantity=given.quantity,
-        seat_ids=tuple(_raw_id(seat) for seat in given.seat_ids) if given.seat_ids is not None else None,
+        seat_ids=tuple(raw_id(seat) for seat in given.seat_ids) if given.seat_ids is not None else None,
         idempotency_key=given.idempotency_key,
         requested_at=given.requested_at,
-        sequence=given.sequence,
+        sequence=sequence,
     )
 
 

@@ -19,11 +19,15 @@ from subgraphs.chassis.graphql.pagination import (
 )
 from subgraphs.ticketing import loaders
 from subgraphs.ticketing.domain.catalogue import UpcomingEvent
+from subgraphs.ticketing.queued_requests import LineId
 from subgraphs.ticketing.repositories.catalogue import EventSearch, page_of_events
 from subgraphs.ticketing.repositories.reservation_lists import purchases
+from subgraphs.ticketing.resources import resources_of
 from subgraphs.ticketing.types import internal
 from subgraphs.ticketing.types.catalogue import Event, Session
 from subgraphs.ticketing.types.enums import EventKind
+from subgraphs.ticketing.types.internal import raw_id
+from subgraphs.ticketing.types.queue_number import queue_number
 from subgraphs.ticketing.types.reservations import Reservation
 
 MAX_TEXT = 100
@@ -68,6 +72,16 @@ class Query:
     @strawberry.field(description="Your reservation, also while it waits in line; null when it is not yours.")
     async def reservation(self, info: Info, id: strawberry.ID) -> Reservation | None:
         return await Reservation.resolve_reference(info, id)
+
+    @strawberry.federation.field(
+        inaccessible=True, description="The place in line of who has just been queued; null when it cannot be told."
+    )
+    async def queue_position(
+        self, info: Info, session_id: strawberry.ID, sector_id: strawberry.ID, sequence: str
+    ) -> int | None:
+        internal_only(info, GATEWAY)
+        line = LineId(raw_id(session_id), raw_id(sector_id))
+        return await resources_of(info.context).lines.position(line, queue_number(sequence))
 
     @strawberry.federation.field(inaccessible=True, description="What the customer has bought, newest first.")
     async def purchase_history(self, info: Info, first: int = 50) -> list[internal.Purchase]:

@@ -87,8 +87,10 @@ class _Batch:
         decided = await self._allocate(request)
         self.remember(request.idempotency_key, decided)
         self._changed.append(decided)
-        if request.sector_id in self._sectors:
-            self._served[request.sector_id] = max(self._served.get(request.sector_id, 0), request.sequence)
+        sector = self._sectors.get(request.sector_id)
+        # A request that names another session stands in another line, whose numbers say nothing about this one's.
+        if sector is not None and sector.session_id == request.session_id:
+            self._served[request.sector_id] = request.sequence
         return AllocationOutcome(decided.id, decided.status, decided.held_until)
 
     async def finish(self) -> None:

@@ -136,7 +136,7 @@ async def test_the_order_is_that_of_the_queue_not_that_of_the_asking(buyer: Buye
     buyer.on_aws_call(hold_up_the_first)
     sector = wanted()
     first = asyncio.create_task(request(buyer, sector))
-    while not held_up:
+    while not held_up:  # noqa: ASYNC110 - it is told by a thread
         await asyncio.sleep(0.01)
     second = await request(buyer, {**sector, "idempotencyKey": str(uuid4())})
     overtaken.set()
@@ -235,8 +235,7 @@ async def test_a_client_who_leaves_in_between_leaves_a_whole_request(buyer: Buye
 
     buyer.on_aws_call(note)
     asking = asyncio.create_task(request(buyer, given))
-    while not recorded.is_set():
-        await asyncio.sleep(0.001)
+    await asyncio.to_thread(recorded.wait, 10)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
@@ -272,7 +271,7 @@ async def test_a_hundred_clients_who_leave_at_any_moment_leave_no_place_taken_an
 
 async def idle(buyer: Buyer) -> None:
     async with asyncio.timeout(20):
-        while buyer.clients.lane.taken:
+        while buyer.clients.lane.taken:  # noqa: ASYNC110 - threads give the places back
             await asyncio.sleep(0.01)
 
 

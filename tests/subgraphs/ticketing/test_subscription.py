@@ -62,10 +62,14 @@ async def test_it_tells_every_state_from_the_line_to_the_tickets_and_ends(
     follow: Follow, service: Service, put_in_line: Callable[..., UUID]
 ) -> None:
     ana = uuid4()
+    for sequence in (1, 2):
+        put_in_line(uuid4(), LAWN, sequence=sequence)
     queued = put_in_line(ana, LAWN, sequence=3)
     async with follow(queued, ana) as read:
         kind, first = await read()
         assert (kind, first["status"], first["queuePosition"]) == ("next", "QUEUED", 3)
+        await service.held(uuid4(), LAWN, 1, sequence=1)
+        assert (await read())[1]["queuePosition"] == 2
         await service.allocate(wanted(ana, LAWN, 1, reservationId=str(queued), sequence=3))
         _, held = await read()
         assert (held["status"], held["queuePosition"], len(held["units"])) == ("HELD", None, 1)
