@@ -1,6 +1,7 @@
 """What the workers and the gateway's checkout ask for: none of it is in the public schema."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import strawberry
 from sqlalchemy.exc import IntegrityError
@@ -22,7 +23,7 @@ from subgraphs.ticketing.types import internal
 from subgraphs.ticketing.types.enums import ExpireOutcome
 from subgraphs.ticketing.types.internal import raw_id
 from subgraphs.ticketing.types.queue_number import queue_number
-from subgraphs.ticketing.use_cases.allocate_batch import BatchResult, allocate_batch
+from subgraphs.ticketing.use_cases.allocate_batch import allocate_batch
 from subgraphs.ticketing.use_cases.begin_checkout import CheckoutRefused, begin_checkout
 from subgraphs.ticketing.use_cases.confirm_reservation import ConfirmStatus, Settlement, confirm_reservation
 from subgraphs.ticketing.use_cases.expire_reservation import expire_reservation
@@ -43,19 +44,15 @@ class InternalMutation:
         wanted = [_request(request) for request in requests]
         if not wanted:
             return []
-        result = await _allocate(info, wanted)
-        for outcome in result.outcomes:
-            if not outcome.replayed:
-                metrics.count("Reservations", Status=outcome.status.value)
-        _count_expired(result.expired)
-        return [
-            internal.AllocationOutcome(
-                reservation_id=strawberry.ID(str(outcome.reservation_id)),
-                status=outcome.status,
-                held_until=outcome.held_until,
-            )
-            for outcome in result.outcomes
-        ]
+        return await _decide(info, wanted)
+
+    @strawberry.federation.field(
+        inaccessible=True, description="Ends a request that cannot be served; one that was decided keeps its outcome."
+    )
+    async def fail_reservation_request(self, info: Info, request: internal.FailedRequest) -> internal.AllocationOutcome:
+        internal_only(info)
+        [outcome] = await _decide(info, [_failed(request)], allocation.not_served())
+        return outcome
 
     @strawberry.federation.field(inaccessible=True, description="A payment has arrived. Again: the same answer.")
     async def confirm_reservation(self, info: Info, input: internal.ConfirmReservationInput) -> internal.ConfirmOutcome:
@@ -108,14 +105,28 @@ class InternalMutation:
         return internal.BeginCheckoutPayload(checkout=checkout, errors=[])
 
 
-async def _allocate(info: Info, wanted: Sequence[allocation.AllocationRequest]) -> BatchResult:
+async def _decide(
+    info: Info, wanted: Sequence[allocation.AllocationRequest], refusal: allocation.Rejection | None = None
+) -> list[internal.AllocationOutcome]:
     try:
         async with info.context.database.transaction() as connection:
-            return await allocate_batch(connection, wanted)
+            result = await allocate_batch(connection, wanted, refusal=refusal)
     except IntegrityError:
         # The same request was decided for another sector at this very moment; now its outcome is stored.
         async with info.context.database.transaction() as connection:
-            return await allocate_batch(connection, wanted)
+            result = await allocate_batch(connection, wanted, refusal=refusal)
+    for outcome in result.outcomes:
+        if not outcome.replayed:
+            metrics.count("Reservations", Status=outcome.status.value)
+    _count_expired(result.expired)
+    return [
+        internal.AllocationOutcome(
+            reservation_id=strawberry.ID(str(outcome.reservation_id)),
+            status=outcome.status,
+            held_until=outcome.held_until,
+        )
+        for outcome in result.outcomes
+    ]
 
 
 def _count_expired(number: int) -> None:
@@ -142,6 +153,22 @@ def _request(given: internal.AllocationRequest) -> allocation.AllocationRequest:
         idempotency_key=given.idempotency_key,
         requested_at=given.requested_at,
         sequence=sequence,
+    )
+
+
+def _failed(given: internal.FailedRequest) -> allocation.AllocationRequest:
+    """Whatever was asked for can be ended; a key that could not be kept is replaced by the id that it has led to."""
+    key = given.idempotency_key if key_is_valid(given.idempotency_key) else given.reservation_id
+    return allocation.AllocationRequest(
+        reservation_id=raw_id(given.reservation_id),
+        customer_id=raw_id(given.customer_id),
+        session_id=raw_id(given.session_id),
+        sector_id=raw_id(given.sector_id),
+        quantity=given.quantity,
+        seat_ids=None,
+        idempotency_key=key,
+        requested_at=datetime.now(UTC),
+        sequence=0,
     )
 
 

@@ -56,6 +56,11 @@ async def changed_since_told(connection: AsyncConnection, told: Iterable[tuple[U
     return list((await connection.execute(_TOLD, parameters)).scalars())
 
 
+async def decided_among(connection: AsyncConnection, ids: Iterable[UUID]) -> list[UUID]:
+    """Those for which there is an outcome, whosever they are: for the platform itself, never shown."""
+    return list((await connection.execute(sa.select(_R.id).where(_R.id.in_(set(ids))))).scalars())
+
+
 async def page_of_reservations(
     connection: AsyncConnection, customer_id: UUID, *, limit: int, before: tuple[datetime, UUID] | None = None
 ) -> list[Reservation]:

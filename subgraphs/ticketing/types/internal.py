@@ -35,6 +35,25 @@ class AllocationRequest:
     seat_ids: list[strawberry.ID] | None = None
 
 
+@strawberry.federation.input(
+    inaccessible=True, description="Of a request that cannot be served, what is known for certain."
+)
+class FailedRequest:
+    reservation_id: strawberry.ID
+    customer_id: strawberry.ID
+    session_id: strawberry.ID
+    sector_id: strawberry.ID
+    quantity: int
+    idempotency_key: str
+
+
+@strawberry.federation.type(inaccessible=True, description="How far a sector's line has been served.")
+class ServedLine:
+    session_id: strawberry.ID
+    sector_id: strawberry.ID
+    sequence: str
+
+
 @strawberry.federation.type(inaccessible=True, description="`heldUntil` only while it holds units.")
 class AllocationOutcome:
     reservation_id: strawberry.ID
