@@ -130,7 +130,8 @@ def _recorded(request: ReservationRequest, item: dict[str, Any]) -> Recorded:
     """What was recorded before under this key. Raises KeyReused."""
     if item["input_hash"]["S"] != request.input_hash:
         raise KeyReused
-    sequence = int(item["sequence"]["S"]) or None
+    # Records of earlier versions have another kind of number, and are sent again: they are decided once all the same.
+    sequence = int(item["sequence"].get("S", _NO_NUMBER)) or None
     return Recorded(request, item["requested_at"]["S"], sequence, queued_before=sequence is not None)
 
 

@@ -94,6 +94,6 @@ def _request(item: dict[str, Any]) -> QueuedRequest:
         customer_id=UUID(item["customer_id"]["S"]),
         line=LineId(UUID(item["session_id"]["S"]), UUID(item["sector_id"]["S"])),
         quantity=int(item["quantity"]["N"]),
-        sequence=int(item["sequence"]["S"]),
+        sequence=int(item["sequence"].get("S", 0)),  # earlier versions counted in another way, as N
         requested_at=datetime.fromisoformat(item["requested_at"]["S"]),
     )

@@ -57,13 +57,8 @@ class Worker:
             processor=processor,
         )
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        self.records.leave_line(
-            [
-                result.reservation_id
-                for message_id, result in results.items()
-                if isinstance(result, Outcome) and message_id not in failed
-            ]
-        )
+        # Also whose flow could not be started: the request is decided, and its message comes again.
+        self.records.leave_line([result.reservation_id for result in results.values() if isinstance(result, Outcome)])
         for record in records:
             if record["messageId"] in failed:
                 try_again_later(self.sqs, self.queue_url, record)

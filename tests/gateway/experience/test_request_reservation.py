@@ -225,6 +225,23 @@ async def test_whatever_step_is_the_last_the_same_request_again_makes_it_one(
     assert aws.record(id_)["sequence"] == {"S": message["number"].zfill(39)}
 
 
+# The worker may be quicker than the gateway's third call.
+async def test_a_request_that_is_decided_at_once_is_not_put_back_into_its_line(buyer: Buyer, aws: Aws) -> None:
+    given = wanted()
+    assert buyer.customer_id is not None
+    id_ = reservation_id(buyer.customer_id, given["idempotencyKey"])
+
+    def decide(operation: str) -> None:
+        if operation == "UpdateItem":
+            key = {"reservation_id": {"S": str(id_)}}
+            aws.dynamodb.update_item(TableName=aws.table, Key=key, UpdateExpression="REMOVE line")
+
+    buyer.on_aws_call(decide)
+    assert (await request(buyer, given, WITHOUT_POSITION))["errors"] == []
+    assert "line" not in aws.record(id_)
+    aws.messages()
+
+
 # What a client who leaves has begun is brought to its end; nothing half-done is left for the sweep.
 async def test_a_client_who_leaves_in_between_leaves_a_whole_request(buyer: Buyer, aws: Aws) -> None:
     given, recorded = wanted(), threading.Event()
