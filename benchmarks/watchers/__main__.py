@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -118,11 +119,16 @@ async def main(count: int) -> int:
         idle = (await workers.statements() - before) / _IDLE_SECONDS + 0.2
         print(f"while they wait: {idle:.2f} statements/s, {sum(w.pushes for w in watchers) - pushed} pushes")
 
+        cpu = [stage.cpu_seconds()]
         held = await _hold(workers, watchers)
+        cpu.append(stage.cpu_seconds())
         await stage.end_holds()
         swept = await _sweep(workers, watchers)
+        cpu.append(stage.cpu_seconds())
+        each = [(after - before) / count * 1_000 for before, after in pairwise(cpu)]
+        print(f"CPU of the service: {each[0]:.1f} ms for each hold and its pushes, {each[1]:.1f} ms for each expiry")
+        await asyncio.wait(following, timeout=30)
         lost = [w for w in watchers if not w.ended or w.told.keys() != {"QUEUED", "HELD", "EXPIRED"}]
-        await asyncio.gather(*following, return_exceptions=True)
         print(f"pushes: {sum(watcher.pushes for watcher in watchers) / count:.1f} for each watcher")
         print(f"watchers that lost a state: {len(lost)}")
         late = max(held, swept) > _PUSH_SECONDS
@@ -146,16 +152,19 @@ async def _hold(workers: Workers, watchers: list[Watcher]) -> float:
 async def _sweep(workers: Workers, watchers: list[Watcher]) -> float:
     """From the question that sweeps a hold to the push, in the worst hundredth of them: one sweep after the other."""
     waits: list[float] = []
+    answers: list[float] = []
     left = list(watchers)
     while left:
         asked = time.monotonic()
         swept = await workers.ask(_SWEEP)
+        answers.append(time.monotonic() - asked)
         async with asyncio.timeout(60):
             while sum("EXPIRED" in watcher.told for watcher in left) < swept["sweepExpiredHolds"]:  # noqa: ASYNC110
                 await asyncio.sleep(_GLANCE_SECONDS)
         told = [watcher for watcher in left if "EXPIRED" in watcher.told]
         waits += [watcher.told["EXPIRED"] - asked for watcher in told]
         left = [watcher for watcher in left if "EXPIRED" not in watcher.told]
+    _say("the sweeps' own answers", answers)
     return _say("swept, 500 at once", waits)
 
 
@@ -168,7 +177,7 @@ async def _all(watchers: list[Watcher], state: str, seconds: float) -> None:
 def _say(what: str, waits: list[float]) -> float:
     waits.sort()
     p50, p99, most = (waits[min(len(waits) - 1, int(len(waits) * share))] for share in (0.5, 0.99, 1.0))
-    print(f"{what}: told after p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms, at most {most * 1000:.0f} ms")
+    print(f"{what}: after p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms, at most {most * 1000:.0f} ms")
     return p99
 
 

@@ -36,6 +36,7 @@ SESSION, SECTOR = uuid4(), uuid4()
 @dataclass(frozen=True, slots=True)
 class Stage:
     port: int
+    pid: int
     database: str
     dynamodb: Any
     keys: dict[str, Ed25519PrivateKey]
@@ -46,6 +47,11 @@ class Stage:
         if customer is not None:
             claims |= {"sub": str(customer), "scope": "customer"}
         return jwt.encode(claims, self.keys[caller], algorithm="EdDSA", headers={"kid": caller})
+
+    def cpu_seconds(self) -> float:
+        """User and kernel time of the service so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def fill(self, units: int) -> None:
         """One event whose only sector has that many places."""
@@ -152,7 +158,7 @@ def _served(environment: dict[str, str], dynamodb: Any, database: str) -> Iterat
     )
     try:
         _wait_until_ready(port, process)
-        yield Stage(port, database, dynamodb, keys)
+        yield Stage(port, process.pid, database, dynamodb, keys)
     finally:
         process.terminate()
         process.wait(15)
