@@ -80,7 +80,9 @@ class _Line:
 class WaitingLines:
     """``run`` reads; the others only look at what has been read."""
 
-    def __init__(self, database: Database, requests: QueuedRequests, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self, database: Database, requests: QueuedRequests, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._database = database
         self._requests = requests
         self._clock = clock
