@@ -64,7 +64,6 @@ class Database:
         """A connection inside BEGIN … COMMIT; an exception rolls back. The edge owns it, use cases only use it."""
         async with self._engine.connect() as connection:
             connection.info.pop(OUTBOX_MARK, None)
-            connection.info.pop(NEWS_MARK, None)
             try:
                 async with connection.begin():
                     yield connection

@@ -267,6 +267,20 @@ def test_while_ticketing_is_down_nothing_is_judged_and_what_was_not_sent_is_sent
     assert json.loads(message["Body"])["reservation_id"] == str(unsent.reservation_id)
 
 
+def test_what_is_decided_while_the_sweep_looks_is_not_sent_again(requests: Requests) -> None:
+    request = requests.record()
+    requests.send(request)
+    requests.messages()
+
+    def decide_just_after(ids: list[str]) -> list[str]:
+        requests.records.leave_line(ids)
+        return []
+
+    requests.directed(decidedReservations=decide_just_after)
+    assert requests.run(TWO_MINUTES) == NOTHING
+    assert requests.messages() == []
+
+
 def test_one_that_cannot_even_be_ended_holds_up_no_other(requests: Requests) -> None:
     poison, lost = requests.record(), requests.record()
     for request in (poison, lost):

@@ -56,14 +56,14 @@ async def look_up_reservations(
     if not missing:
         return found
     recorded = await requests.find(id_ for id_, _ in missing)
-    waiting = [recorded[id_] for id_, customer in missing if id_ in recorded and recorded[id_].customer_id == customer]
-    if waiting:
+    if recorded:
         async with database.connect() as connection:
-            sectors = await catalogue.sectors_by_id(connection, {request.line.sector_id for request in waiting})
-        for request in waiting:
-            queued = _queued(request, sectors.get(request.line.sector_id))
-            key = (request.reservation_id, request.customer_id)
-            found[key] = ReservationView(queued, ReservationStatus.QUEUED, waiting=request)
+            sectors = await catalogue.sectors_by_id(connection, {each.line.sector_id for each in recorded.values()})
+        for key in missing:
+            request = recorded.get(key[0])
+            if request is not None and request.customer_id == key[1]:
+                queued = _queued(request, sectors.get(request.line.sector_id))
+                found[key] = ReservationView(queued, ReservationStatus.QUEUED, waiting=request)
     return found
 
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
+from sqlalchemy.util import await_only
 
 from subgraphs.chassis.database import Database
 from subgraphs.ticketing import reservation_watch
@@ -154,10 +155,42 @@ async def test_news_that_got_lost_is_made_good_by_looking_over(
     assert [watcher.seen for watcher in (watchers[0], watchers[2])] == [[HELD], [HELD]]
 
 
-async def test_a_change_between_the_look_and_the_wait_is_seen(
+@pytest.fixture
+def without_second_net(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not told is not found by looking over either."""
+    monkeypatch.setattr(reservation_watch, "LOOK_OVER_SECONDS", 3_600)
+
+
+@pytest.mark.usefixtures("without_second_net")
+async def test_a_change_that_a_look_has_just_missed_is_looked_at_again(
+    service: Service, followed: Callable[..., Watcher], watch: ReservationWatch
+) -> None:
+    """It is given back after the database has answered the first look, and before the watcher has the answer."""
+    ana = uuid4()
+    mine = await service.held(ana)
+    while not watch._listener._pid:  # noqa: ASYNC110 - everybody looks again when it connects
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
+    missed: list[str] = []
+
+    def change(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if "AS mine" in statement and not missed:
+            missed.append(statement)
+            await_only(service.cancel(mine, ana))
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", change)
+    try:
+        watcher = followed(mine, ana)
+        await ended([watcher])
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", change)
+    assert watcher.seen == [HELD, ReservationStatus.CANCELLED]
+
+
+@pytest.mark.usefixtures("without_second_net")
+async def test_a_change_at_any_moment_of_a_look_is_seen_a_hundred_times(
     service: Service, followed: Callable[..., Watcher]
 ) -> None:
-    """A hundred times: the hold is given back while its watcher takes its first look."""
     for _ in range(100):
         ana = uuid4()
         mine = await service.held(ana)
