@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test check soak bench-hostile format lock clean-state bench-gateway
+.PHONY: help up install test check soak bench-hostile bench-watchers format lock clean-state bench-gateway
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ bench-hostile: $(VENV)/.dev ## CPU and memory that refusing hostile requests tak
 format: $(VENV)/.dev ## format and fix what can be fixed
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+bench-watchers: $(VENV)/.dev ## 5,000 watchers of one service: what waiting costs, how soon they hear (ARGS="--watchers 500")
+	$(PY) -m benchmarks.watchers $(ARGS)
 
 bench-gateway: $(VENV)/.dev ## the gateway beside its peers under one load: needs wrk (ARGS="--quick")
 	$(PY) -m benchmarks.gateway $(ARGS)

@@ -1,18 +1,20 @@
 """boto3 off the event loop: its calls block, so they run in threads of their own, with time limits."""
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from gateway.experience.thread_lane import LaneFull, ThreadLane
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _THREADS: Final = 16
+# At about 20 ms for the three calls of a request this is a quarter of a second of waiting.
+_WAITING: Final = 200
 _CONFIG: Final = Config(
     connect_timeout=1,
     read_timeout=2,
@@ -20,6 +22,12 @@ _CONFIG: Final = Config(
     max_pool_connections=_THREADS,
     user_agent_extra="bilhetagem-gateway",
 )
+
+
+class AwsBusy(BotoCoreError):
+    """More calls wait for a thread than may: nothing was sent."""
+
+    fmt = "Too many calls wait for a thread"
 
 
 class AwsClients:
@@ -30,14 +38,20 @@ class AwsClients:
         self.dynamodb = session.client("dynamodb", endpoint_url=endpoint, config=_CONFIG)
         self.sqs = session.client("sqs", endpoint_url=endpoint, config=_CONFIG)
         self.ssm = session.client("ssm", endpoint_url=endpoint, config=_CONFIG)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="aws")
+        self.lane = ThreadLane("aws", _THREADS, _WAITING)
 
     async def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Runs a client's method in a thread. Raises what it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args, **kwargs))
+        """Runs a function that calls these clients in a thread. Raises what it raises, and AwsBusy.
+
+        When the caller is cancelled, a function that has begun still runs to its end.
+        """
+        try:
+            return await self.lane.call(function, *args, **kwargs)
+        except LaneFull as exc:
+            raise AwsBusy from exc
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.lane.close()
         for client in (self.dynamodb, self.sqs, self.ssm):
             closing: Any = client
             closing.close()

@@ -6,6 +6,7 @@ import strawberry
 
 from gateway.experience.context import Context
 from gateway.experience.ids import decode
+from gateway.experience.queue_position import PlaceInLine, position_of
 from gateway.experience.resolvers.reservation_payment import latest_payment
 from gateway.experience.resolvers.suggestions import DEFAULT_FIRST, suggest_for_customer, suggest_for_reservation
 from gateway.experience.types import Node, Payment, Suggestion
@@ -29,12 +30,17 @@ class Reservation(Node):
     """The external fields are answered here only for a reservation that was just requested."""
 
     status: ReservationStatus = strawberry.federation.field(external=True, default=ReservationStatus.QUEUED)
-    queue_position: int | None = strawberry.federation.field(external=True, default=None)
+    place: strawberry.Private[PlaceInLine | int | None] = None
     poll_after_ms: int | None = strawberry.federation.field(external=True, default=None)
 
     @classmethod
     def resolve_reference(cls, id: strawberry.ID) -> "Reservation":
         return cls(id=id)
+
+    @strawberry.federation.field(external=True)
+    async def queue_position(self, info: strawberry.Info[Context, None]) -> int | None:
+        """Asked of ticketing only when it is selected; `place` is the position itself when that is known already."""
+        return await position_of(info.context, self.place) if isinstance(self.place, PlaceInLine) else self.place
 
     @strawberry.field(description="What goes well with it. What could not be asked is told in extensions.degraded.")
     async def suggestions(self, info: strawberry.Info[Context, None], first: int = DEFAULT_FIRST) -> list[Suggestion]:

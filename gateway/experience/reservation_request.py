@@ -35,13 +35,15 @@ class ReservationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A request that has its place. `new` says that this call made the record."""
+    """A request that has been recorded; `sequence` is its number in the queue, None until the queue has taken it.
+
+    `queued_before` says that another call than this one put it there.
+    """
 
     request: ReservationRequest
-    sequence: int
     requested_at: str
-    sent: bool
-    new: bool
+    sequence: int | None = None
+    queued_before: bool = False
 
     def message(self) -> bytes:
         """What the worker reads."""
@@ -56,7 +58,6 @@ class Recorded:
             "seat_ids": None if request.seat_ids is None else [str(seat) for seat in request.seat_ids],
             "idempotency_key": request.idempotency_key,
             "requested_at": self.requested_at,
-            "sequence": self.sequence,
         }
         return msgspec.json.encode(body)
 

@@ -18,7 +18,7 @@ from infra.stacks.flows import Flow
 from infra.stacks.functions import Code, PlatformFunction
 from infra.stacks.monitoring import Monitoring
 from infra.stacks.queues import PREFIX, QueueWithDeadLetters
-from infra.stacks.tables import Tables
+from infra.stacks.tables import WAITING_INDEX, Tables
 
 STACK_NAME = "bilhetagem-application"
 SERVICE_TOKEN_KEY_PARAMETER = "/bilhetagem/workers/service-token-key"  # noqa: S105 (a name, not a secret)
@@ -149,6 +149,7 @@ class ApplicationStack(Stack):
             "RESERVATION_FLOW_ARN": self._machine_arn("reservation-flow"),
             "PAYMENT_FLOW_ARN": self._machine_arn("payment-flow"),
         }
+        requests_table = {"RESERVATION_REQUESTS_TABLE": self._tables.reservation_requests.table_name}
         topic = {"EVENTS_TOPIC_ARN": self._events.topic.topic_arn}
 
         def worker(
@@ -173,6 +174,7 @@ class ApplicationStack(Stack):
                 **machines,
                 "RESERVATION_REQUESTS_QUEUE_URL": self._requests.queue.queue_url,
                 "RESERVATION_REQUESTS_DLQ_URL": self._requests.dead_letters.queue_url,
+                **requests_table,
             },
             at_most=_RESERVED_FOR_CONSUMERS,
             timeout=_CONSUMER_TIMEOUT,
@@ -196,7 +198,19 @@ class ApplicationStack(Stack):
             "PaymentFlowSteps", "payment-flow", {**services, **tokens, **machines}, at_most=_RESERVED_FOR_STEPS
         )
         self._sweep = worker("SweepHolds", "sweep-holds", services, at_most=1)
-        for function in (self._allocate, self._reservation_steps, self._payment_steps, self._sweep):
+        self._sweep_requests = worker(
+            "SweepRequests",
+            "sweep-requests",
+            {**services, **requests_table, "RESERVATION_REQUESTS_QUEUE_URL": self._requests.queue.queue_url},
+            at_most=1,
+        )
+        for function in (
+            self._allocate,
+            self._reservation_steps,
+            self._payment_steps,
+            self._sweep,
+            self._sweep_requests,
+        ):
             self._let_read_service_token_key(function)
 
     def _declare_suggestions(self) -> None:
@@ -266,6 +280,19 @@ class ApplicationStack(Stack):
         self._events.topic.grant_publish(self._reservation_steps.role)
         self._requests.dead_letters.grant_send_messages(self._allocate.role)
         self._let_start(self._allocate, "reservation-flow")
+        # Not `grant`: that would allow every index of the table too.
+        requests = self._tables.reservation_requests.table_arn
+        for function, actions, resource in (
+            (self._allocate, ["dynamodb:PartiQLUpdate"], requests),
+            (
+                self._sweep_requests,
+                ["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:PartiQLUpdate"],
+                requests,
+            ),
+            (self._sweep_requests, ["dynamodb:Scan"], f"{requests}/index/{WAITING_INDEX}"),
+        ):
+            function.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+        self._requests.queue.grant_send_messages(self._sweep_requests.role)
         self._signals.queue.grant_send_messages(self._signal_flows.role)
         self._signals.dead_letters.grant_send_messages(self._signal_flows.role)
         self._let_start(self._signal_flows, "reservation-flow", "payment-flow")
@@ -298,6 +325,14 @@ class ApplicationStack(Stack):
             schedule=events.Schedule.rate(Duration.minutes(1)),
             targets=[targets.LambdaFunction(self._sweep.function, retry_attempts=0)],
         )
+        events.Rule(
+            self,
+            "SweepRequestsSchedule",
+            rule_name=f"{PREFIX}-sweep-requests",
+            description="Sends again, or ends, requests that nobody would decide any more.",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            targets=[targets.LambdaFunction(self._sweep_requests.function, retry_attempts=0)],
+        )
 
     def _watch(self) -> None:
         Monitoring(
@@ -323,6 +358,7 @@ class ApplicationStack(Stack):
                 "reservation-flow": self._reservation_steps.function,
                 "payment-flow": self._payment_steps.function,
                 "sweep-holds": self._sweep.function,
+                "sweep-requests": self._sweep_requests.function,
                 "suggest": self._suggest.function,
                 "suggestion-feedback": self._feedback.function,
             },

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from infra.stacks.queues import PREFIX
 
+WAITING_INDEX = "waiting"
 _STRING = dynamodb.AttributeType.STRING
 
 
@@ -16,6 +17,14 @@ class Tables(Construct):
         super().__init__(scope, construct_id)
         self.reservation_requests = self._table(
             "ReservationRequests", "reservation-requests", partition="reservation_id", kept=True
+        )
+        # Sparse: a request has a line from its recording until it is decided (docs/adr/0014).
+        self.reservation_requests.add_global_secondary_index(
+            index_name=WAITING_INDEX,
+            partition_key=dynamodb.Attribute(name="line", type=_STRING),
+            sort_key=dynamodb.Attribute(name="sequence", type=_STRING),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=["since"],
         )
         self.task_tokens = self._table("TaskTokens", "task-tokens", partition="id", kept=False)
         Validations.of(self.task_tokens).acknowledge(

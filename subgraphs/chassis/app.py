@@ -29,6 +29,7 @@ from subgraphs.chassis.telemetry import configure_logging
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS: Final = 8.0
+WATCHERS_POOL_SIZE: Final = 2
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class Running:
     settings: Any
     aws: Aws
     optional_database: Database | None
+    optional_watchers_database: Database | None = None
     resources: Any = None
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -46,6 +48,14 @@ class Running:
         if self.optional_database is None:
             raise RuntimeError("this service has no database")
         return self.optional_database
+
+    @property
+    def watchers_database(self) -> Database:
+        """What WebSockets read through: few connections of their own, so that pushes never wait for each other's
+        requests nor requests for pushes."""
+        if self.optional_watchers_database is None:
+            raise RuntimeError("this service has no database")
+        return self.optional_watchers_database
 
 
 Resources: TypeAlias = Callable[[Running], AbstractAsyncContextManager[Any]]
@@ -78,10 +88,11 @@ def build_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            running = Running(settings, Aws(settings), _open_database(settings))
+            running = Running(settings, Aws(settings), *_open_databases(settings))
             stack.callback(running.aws.close)
-            if running.optional_database is not None:
-                stack.push_async_callback(running.optional_database.dispose)
+            for database in (running.optional_database, running.optional_watchers_database):
+                if database is not None:
+                    stack.push_async_callback(database.dispose)
             if resources is not None:
                 running.resources = await stack.enter_async_context(resources(running))
             stopping = asyncio.Event()
@@ -106,10 +117,15 @@ def build_app(
     return app
 
 
-def _open_database(settings: ServiceSettings) -> Database | None:
-    if settings.database_url is None:
-        return None
-    return Database(settings.database_url, pool_size=settings.database_pool_size, application_name=settings.service)
+def _open_databases(settings: ServiceSettings) -> tuple[Database | None, Database | None]:
+    """For requests, and for WebSockets. No connection is made before it is needed."""
+    url, name = settings.database_url, settings.service
+    if url is None:
+        return None, None
+    return (
+        Database(url, pool_size=settings.database_pool_size, application_name=name),
+        Database(url, pool_size=WATCHERS_POOL_SIZE, application_name=f"{name}-watchers"),
+    )
 
 
 def _start_tasks(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +21,9 @@ NAMING_CONVENTION: Final = {
 
 # Left in a connection's ``info`` by the outbox, so that a commit wakes the relay without a query or a NOTIFY.
 OUTBOX_MARK: Final = "chassis.outbox"
+
+# Left there for the listener: the keys that watchers are to be told of once the transaction is committed.
+NEWS_MARK: Final = "chassis.news"
 
 IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 30_000
 
@@ -65,6 +68,7 @@ class Database:
     ) -> None:
         self.url = url
         self.events_committed = asyncio.Event()
+        self.on_news: Callable[[list[str]], None] | None = None
         self._engine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -94,12 +98,18 @@ class Database:
         """
         async with self._engine.connect() as connection:
             connection.info.pop(OUTBOX_MARK, None)
-            async with connection.begin():
-                if limits is not None:
-                    await connection.execute(
-                        _SET_LIMITS, {"lock": str(limits.lock_ms), "all": str(limits.statement_ms)}
-                    )
-                yield connection
+            try:
+                async with connection.begin():
+                    if limits is not None:
+                        await connection.execute(
+                            _SET_LIMITS, {"lock": str(limits.lock_ms), "all": str(limits.statement_ms)}
+                        )
+                    yield connection
+            finally:
+                # Also after a failure: a commit that was cut off may have come to pass, and looking again harms nobody.
+                news = connection.info.pop(NEWS_MARK, None)
+                if news and self.on_news is not None:
+                    self.on_news(news)
             if connection.info.pop(OUTBOX_MARK, False):
                 self.events_committed.set()
 

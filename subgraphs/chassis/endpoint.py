@@ -58,7 +58,9 @@ async def _context(connection: HTTPConnection) -> Context:
     return Context(
         identity=connection.state.identity,
         locale=negotiate(connection.headers.get("accept-language")),
-        database=running.optional_database,
+        database=running.optional_watchers_database
+        if connection.scope["type"] == "websocket"
+        else running.optional_database,
         resources=running.resources,
         connection=connection,
         request_id=connection.state.request_id,

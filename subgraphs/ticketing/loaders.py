@@ -99,8 +99,9 @@ def reservation_by_id(context: Context) -> DataLoader[UUID, ReservationView | No
         customer_id = context.customer_id
         if customer_id is None:
             return [None] * len(ids)
-        found = await look_up_reservations(context.database, resources_of(context).requests, ids, customer_id)
-        return [found.get(id_) for id_ in ids]
+        keys = [(id_, customer_id) for id_ in ids]
+        found = await look_up_reservations(context.database, resources_of(context).requests, keys)
+        return [found.get(key) for key in keys]
 
     return context.loader("reservation_by_id", load)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,40 +11,67 @@ from uuid import UUID
 
 from subgraphs.chassis.aws import Aws
 
+# The index of everything that stands in a line: by `line`, in the order of `sequence` (docs/adr/0014).
+_WAITING: Final = "waiting"
+_DIGITS: Final = 39  # a sequence number has up to 128 bits and is kept as text of one length, so that it sorts
 _LARGEST_BATCH: Final = 100  # BatchGetItem's limit
 _ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
+class LineId:
+    """Requests are served in their order within one sector of one session."""
+
+    session_id: UUID
+    sector_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class QueuedRequest:
-    """``sequence`` is its place in the line of the sector, counted from 1."""
+    """``sequence`` is its number in the queue, 0 while the queue has not taken it."""
 
     reservation_id: UUID
     customer_id: UUID
-    session_id: UUID
-    sector_id: UUID
+    line: LineId
     quantity: int
     sequence: int
     requested_at: datetime
 
 
 class QueuedRequests:
-    """The requests table, by reservation id."""
+    """The requests table. Raises botocore's errors, ``LaneFull`` and ``TimeoutError``."""
 
     def __init__(self, aws: Aws, table: str) -> None:
         self._aws = aws
         self._table = table
 
-    async def find(self, reservation_ids: Sequence[UUID], customer_id: UUID) -> dict[UUID, QueuedRequest]:
-        """The customer's requests among these; foreign ones are left out. Raises botocore's errors, TimeoutError."""
+    async def find(self, reservation_ids: Iterable[UUID]) -> dict[UUID, QueuedRequest]:
+        """Whatever is recorded of these. Whose it is, is for the caller to compare."""
         found: dict[UUID, QueuedRequest] = {}
         ids = list(dict.fromkeys(reservation_ids))
         for start in range(0, len(ids), _LARGEST_BATCH):
             for item in await self._get(ids[start : start + _LARGEST_BATCH]):
                 request = _request(item)
-                if request.customer_id == customer_id:
-                    found[request.reservation_id] = request
+                found[request.reservation_id] = request
         return found
+
+    async def waiting(self, line: LineId, *, after: int, limit: int) -> list[int]:
+        """The numbers behind ``after`` in the line, in order, at most ``limit``: a moment old, as indexes are."""
+        answer = await self._aws.call(
+            "dynamodb",
+            "query",
+            TableName=self._table,
+            IndexName=_WAITING,
+            KeyConditionExpression="line = :line AND #sequence > :after",
+            ProjectionExpression="#sequence",
+            ExpressionAttributeNames={"#sequence": "sequence"},
+            ExpressionAttributeValues={
+                ":line": {"S": f"{line.session_id}:{line.sector_id}"},
+                ":after": {"S": f"{after:0{_DIGITS}}"},
+            },
+            Limit=limit,
+        )
+        return [int(item["sequence"]["S"]) for item in answer["Items"]]
 
     async def _get(self, ids: Sequence[UUID]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
@@ -65,9 +92,8 @@ def _request(item: dict[str, Any]) -> QueuedRequest:
     return QueuedRequest(
         reservation_id=UUID(item["reservation_id"]["S"]),
         customer_id=UUID(item["customer_id"]["S"]),
-        session_id=UUID(item["session_id"]["S"]),
-        sector_id=UUID(item["sector_id"]["S"]),
+        line=LineId(UUID(item["session_id"]["S"]), UUID(item["sector_id"]["S"])),
         quantity=int(item["quantity"]["N"]),
-        sequence=int(item["sequence"]["N"]),
+        sequence=int(item["sequence"].get("S", 0)),  # earlier versions counted in another way, as N
         requested_at=datetime.fromisoformat(item["requested_at"]["S"]),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
@@ -12,6 +14,16 @@ metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
 
 _ID = UUID(as_uuid=True)
 _TIME = sa.DateTime(timezone=True)
+
+
+class QueueNumber(sa.types.TypeDecorator[int]):
+    """The queue's own number of a request: it has up to 128 bits, and 39 digits."""
+
+    impl = sa.Numeric(39, 0)
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> int | None:
+        return None if value is None else int(value)
 
 
 def _one_of(column: str, *values: str) -> str:
@@ -86,7 +98,7 @@ sectors = sa.Table(
     # Counted in the transactions that change units: availability is never found by scanning them.
     sa.Column("held", sa.Integer, nullable=False, server_default="0"),
     sa.Column("sold", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("last_served_sequence", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("last_served_sequence", QueueNumber, nullable=False, server_default="0"),
     sa.CheckConstraint("held >= 0 AND sold >= 0 AND held + sold <= capacity", name="counters"),
     sa.CheckConstraint("price_minor >= 0 AND service_fee_minor >= 0", name="prices"),
     sa.UniqueConstraint("session_id", "position"),
@@ -111,7 +123,7 @@ reservations = sa.Table(
     sa.Column("currency", sa.Text, nullable=False, server_default="BRL"),
     sa.Column("rejection", JSONB),
     sa.Column("payment_id", _ID),
-    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("sequence", QueueNumber, nullable=False),
     sa.Column("requested_at", _TIME, nullable=False),
     sa.Column("created_at", _TIME, nullable=False, server_default=sa.func.now()),
     sa.Column("confirmed_at", _TIME),

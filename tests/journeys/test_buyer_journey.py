@@ -46,7 +46,8 @@ def test_a_buyer_goes_from_the_catalogue_to_tickets_by_pix(ana: Shopper, running
     assert payload["errors"] == []
     reservation = payload["reservation"]
     assert reservation["status"] == "QUEUED"
-    assert reservation["queuePosition"] >= 1
+    # Null when the request was served before its place could be told.
+    assert reservation["queuePosition"] is None or reservation["queuePosition"] >= 1
     # then the subscription tells the present state first, and the hold at last
     seen: list[str] = []
     with ana.subscribed(WATCH, r=reservation["id"]) as next_event:

@@ -15,6 +15,7 @@ from tests.workers.buyers import in_seconds
 from tests.workers.deployed import Deployed
 from tests.workers.subgraphs import Down, Refused, Subgraphs
 from workers.reservation_requests.handle_batch import Worker
+from workers.runtime.request_records import RequestRecords
 from workers.runtime.service_tokens import ServiceTokens
 from workers.runtime.subgraph_client import SubgraphClient
 
@@ -22,10 +23,10 @@ Body = dict[str, Any]
 SOON = 5
 
 
-def request(sequence: int = 1) -> Body:
+def request() -> Body:
     """As the gateway puts it on the queue."""
     asked = ReservationRequest(uuid4(), uuid4(), str(uuid4()), uuid4(), uuid4(), 2)
-    message = Recorded(asked, sequence, "2026-11-24T21:30:00.123Z", sent=False, new=True).message()
+    message = Recorded(asked, "2026-11-24T21:30:00.123Z").message()
     body: Body = json.loads(message)
     return body
 
@@ -105,6 +106,7 @@ def queue(deployed: Deployed, subgraphs: Subgraphs, signing_key: Any) -> Iterato
                 services=services,
                 machines=machines,
                 sqs=sqs,
+                records=RequestRecords(deployed.outputs["ReservationRequestsTable"], deployed.aws("dynamodb")),
                 reservation_flow_arn=deployed.outputs["ReservationFlowArn"],
                 queue_url=urls[0],
                 dead_letters_url=urls[1],
@@ -123,11 +125,18 @@ def ids(event: dict[str, Any]) -> list[str]:
     return [record["messageId"] for record in event["Records"]]
 
 
+def numbers(event: dict[str, Any]) -> list[str]:
+    """The queue's own, in the order of the batch."""
+    found = [record["attributes"]["SequenceNumber"] for record in event["Records"]]
+    assert found == sorted(found)
+    return found
+
+
 def test_a_batch_is_allocated_in_order_with_one_call(
     queue: Queue, subgraphs: Subgraphs, directed: Callable[..., None]
 ) -> None:
     """Ten requests, one transaction of ticketing's; a flow for each hold, none for who came too late."""
-    bodies = [request(sequence) for sequence in range(1, 11)]
+    bodies = [request() for _ in range(10)]
     sold_out = {body["reservation_id"] for body in bodies[7:]}
     directed(
         allocateReservations=lambda asked: [
@@ -135,12 +144,13 @@ def test_a_batch_is_allocated_in_order_with_one_call(
         ]
     )
 
-    answer = queue.worker.handle(queue.batch(*(("one", body) for body in bodies)))
+    event = queue.batch(*(("one", body) for body in bodies))
+    answer = queue.worker.handle(event)
 
     assert reported(answer) == []
     (asked,) = subgraphs.asked("allocateReservations")
     assert [each["reservationId"] for each in asked] == [body["reservation_id"] for body in bodies]
-    assert [each["sequence"] for each in asked] == list(range(1, 11))
+    assert [each["sequence"] for each in asked] == numbers(event)
     assert asked[0] == {
         "reservationId": bodies[0]["reservation_id"],
         "customerId": bodies[0]["customer_id"],
@@ -150,7 +160,7 @@ def test_a_batch_is_allocated_in_order_with_one_call(
         "seatIds": None,
         "idempotencyKey": bodies[0]["idempotency_key"],
         "requestedAt": "2026-11-24T21:30:00.123Z",
-        "sequence": 1,
+        "sequence": numbers(event)[0],
     }
     assert [queue.started(body) for body in bodies] == [True] * 7 + [False] * 3
 
@@ -183,7 +193,7 @@ def test_a_message_that_nobody_can_read_holds_up_nobody(
     queue: Queue, subgraphs: Subgraphs, directed: Callable[..., None], broken: Any
 ) -> None:
     """It goes to the dead letters at once, as it came; those around it in the same group are served."""
-    before, behind = request(1), request(2)
+    before, behind = request(), request()
     directed(allocateReservations=every("HELD"))
 
     answer = queue.worker.handle(queue.batch(("one", before), ("one", broken), ("one", behind)))
@@ -206,7 +216,7 @@ def test_ticketing_being_down_keeps_the_batch_and_its_order(
     def down(given: Any) -> Any:
         raise Down
 
-    bodies = [request(sequence) for sequence in (1, 2, 3)]
+    bodies = [request() for _ in range(3)]
     directed(allocateReservations=down)
     event = queue.batch(*(("one", body) for body in bodies))
 
@@ -219,12 +229,12 @@ def test_ticketing_being_down_keeps_the_batch_and_its_order(
     directed(allocateReservations=every("HELD"))
     assert reported(queue.worker.handle(again)) == []
     (asked,) = subgraphs.asked("allocateReservations")
-    assert [each["sequence"] for each in asked] == [1, 2, 3]
+    assert [each["sequence"] for each in asked] == numbers(event)
 
 
 def test_a_flow_that_cannot_be_started_stops_its_group_only(queue: Queue, directed: Callable[..., None]) -> None:
     """Step Functions fails in the middle: what stands behind it in the group waits, another group goes on."""
-    first, failing, behind, elsewhere = (request(sequence) for sequence in range(1, 5))
+    first, failing, behind, elsewhere = (request() for _ in range(4))
     directed(allocateReservations=every("HELD"))
     event = queue.batch(("one", first), ("one", failing), ("one", behind), ("two", elsewhere))
     failures = {"left": 3}
@@ -251,7 +261,7 @@ def test_a_request_that_ticketing_refuses_takes_no_other_with_it(
     queue: Queue, subgraphs: Subgraphs, directed: Callable[..., None]
 ) -> None:
     """The batch is refused as such, so each is asked for alone: the one at fault goes to the dead letters."""
-    bodies = [request(sequence) for sequence in (1, 2, 3)]
+    bodies = [request() for _ in range(3)]
     poison = bodies[1]["reservation_id"]
 
     def allocate(asked: list[Body]) -> list[Body]:
@@ -259,10 +269,11 @@ def test_a_request_that_ticketing_refuses_takes_no_other_with_it(
             raise Refused("BAD_USER_INPUT")
         return every("HELD")(asked)
 
-    directed(allocateReservations=allocate)
+    directed(allocateReservations=allocate, failReservationRequest=outcome("REJECTED_INVALID"))
     answer = queue.worker.handle(queue.batch(*(("one", body) for body in bodies)))
 
     assert reported(answer) == []
+    assert [told["reservationId"] for told in subgraphs.asked("failReservationRequest")] == [poison]
     assert [queue.started(body) for body in bodies] == [True, False, True]
     assert [len(asked) for asked in subgraphs.asked("allocateReservations")] == [3, 1, 1, 1]
     (dead,) = queue.deployed.aws("sqs").receive_message(QueueUrl=queue.worker.dead_letters_url, WaitTimeSeconds=SOON)[
@@ -271,9 +282,69 @@ def test_a_request_that_ticketing_refuses_takes_no_other_with_it(
     assert json.loads(dead["Body"])["reservation_id"] == poison
 
 
+def test_who_cannot_be_served_is_told_before_the_message_is_put_aside(
+    queue: Queue, subgraphs: Subgraphs, directed: Callable[..., None]
+) -> None:
+    """Ticketing fails in between: the message comes again, and both happen then."""
+    body = request()
+
+    def refuse(asked: Any) -> Any:
+        raise Refused("BAD_USER_INPUT")
+
+    def down(asked: Any) -> Any:
+        raise Down
+
+    directed(allocateReservations=refuse, failReservationRequest=down)
+    event = queue.batch(("one", body))
+    assert reported(queue.worker.handle(event)) == ids(event)
+    sqs, dead = queue.deployed.aws("sqs"), queue.worker.dead_letters_url
+    assert not sqs.receive_message(QueueUrl=dead).get("Messages")
+
+    directed(failReservationRequest=outcome("REJECTED_INVALID"))
+    assert reported(queue.worker.handle(queue.received(1))) == []
+    assert len(sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=SOON)["Messages"]) == 1
+
+
+def test_what_is_decided_leaves_its_line_and_what_is_not_stays(
+    queue: Queue, directed: Callable[..., None], recorded: Callable[[Body], Any]
+) -> None:
+    decided, failing = request(), request()
+    line = {each["reservation_id"]: recorded(each) for each in (decided, failing)}
+    directed(allocateReservations=every("REJECTED_SOLD_OUT"))
+    assert reported(queue.worker.handle(queue.batch(("one", decided)))) == []
+    assert "line" not in line[decided["reservation_id"]]()
+    assert line[decided["reservation_id"]]()["decided"] == {"BOOL": True}
+
+    def down(asked: Any) -> Any:
+        raise Down
+
+    directed(allocateReservations=down)
+    event = queue.batch(("two", failing))
+    assert reported(queue.worker.handle(event)) == ids(event)
+    assert line[failing["reservation_id"]]()["line"]
+
+
+@pytest.fixture
+def recorded(deployed: Deployed) -> Iterator[Callable[[Body], Any]]:
+    """`recorded(body)` makes the gateway's record of a message; what it gives reads the record."""
+    client, table, made = deployed.aws("dynamodb"), deployed.outputs["ReservationRequestsTable"], []
+
+    def record(body: Body) -> Callable[[], Any]:
+        key = {"reservation_id": {"S": body["reservation_id"]}}
+        made.append(key)
+        place = {"line": {"S": "x:y"}, "sequence": {"S": f"{1:039}"}, "since": {"S": body["requested_at"]}}
+        client.put_item(TableName=table, Item={**key, **place})
+        return lambda: client.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+
+    yield record
+    for key in made:
+        client.delete_item(TableName=table, Key=key)
+
+
 def test_an_answer_about_other_reservations_is_not_believed(queue: Queue, directed: Callable[..., None]) -> None:
     """Holds would otherwise be followed under the wrong customer's name."""
     body = request()
+    directed(failReservationRequest=outcome("REJECTED_INVALID"))
     directed(allocateReservations=lambda asked: [{**outcome("HELD")(asked[0]), "reservationId": str(uuid4())}])
 
     assert reported(queue.worker.handle(queue.batch(("one", body)))) == []

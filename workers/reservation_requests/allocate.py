@@ -1,6 +1,7 @@
 """Asking ticketing to allocate a batch of requests, in their order."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -15,13 +16,21 @@ mutation AllocateReservations($requests: [AllocationRequest!]!) {
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A request with the number that the queue gave its message."""
+
+    request: ReservationRequest
+    sequence: str
+
+
 class Outcome(msgspec.Struct, frozen=True, rename="camel"):
     reservation_id: str
     status: str
     held_until: str | None = None
 
 
-def allocate(services: SubgraphClient, requests: Sequence[ReservationRequest]) -> list[Outcome | PermanentFault]:
+def allocate(services: SubgraphClient, requests: Sequence[Queued]) -> list[Outcome | PermanentFault]:
     """One outcome per request, in order, from one call and one transaction of ticketing's.
 
     When ticketing refuses the batch as such, each request is asked for alone, in order, so that the one that is at
@@ -38,25 +47,25 @@ def allocate(services: SubgraphClient, requests: Sequence[ReservationRequest]) -
     return alone
 
 
-def _allocate(services: SubgraphClient, requests: Sequence[ReservationRequest]) -> list[Outcome]:
+def _allocate(services: SubgraphClient, requests: Sequence[Queued]) -> list[Outcome]:
     variables = {
         "requests": [
             {
-                "reservationId": request.reservation_id,
-                "customerId": request.customer_id,
-                "sessionId": request.session_id,
-                "sectorId": request.sector_id,
-                "quantity": request.quantity,
-                "seatIds": request.seat_ids,
-                "idempotencyKey": request.idempotency_key,
-                "requestedAt": request.requested_at,
-                "sequence": request.sequence,
+                "reservationId": queued.request.reservation_id,
+                "customerId": queued.request.customer_id,
+                "sessionId": queued.request.session_id,
+                "sectorId": queued.request.sector_id,
+                "quantity": queued.request.quantity,
+                "seatIds": queued.request.seat_ids,
+                "idempotencyKey": queued.request.idempotency_key,
+                "requestedAt": queued.request.requested_at,
+                "sequence": queued.sequence,
             }
-            for request in requests
+            for queued in requests
         ]
     }
     answer = services.ask("ticketing", ALLOCATE, variables)["allocateReservations"]
     outcomes = msgspec.convert(answer, list[Outcome])
-    if [outcome.reservation_id for outcome in outcomes] != [request.reservation_id for request in requests]:
+    if [outcome.reservation_id for outcome in outcomes] != [queued.request.reservation_id for queued in requests]:
         raise PermanentFault("ticketing answered for other reservations than it was asked for")
     return outcomes

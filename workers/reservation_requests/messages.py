@@ -20,7 +20,6 @@ class ReservationRequest(msgspec.Struct, frozen=True):
     seat_ids: Annotated[list[Uuid], msgspec.Meta(max_length=_MOST_UNITS)] | None
     idempotency_key: Text
     requested_at: Text
-    sequence: Annotated[int, msgspec.Meta(ge=1)]
     version: Annotated[int, msgspec.Meta(ge=1, le=1)] = 1
     birth_date: str | None = None
 

@@ -9,6 +9,7 @@ import strawberry
 from gateway.experience.context import Context
 from gateway.experience.errors import QueueUnavailable, SourceRefused, SourceUnavailable, StoreUnavailable
 from gateway.experience.ids import decode, encode, reservation_id
+from gateway.experience.queue_position import PlaceInLine
 from gateway.experience.reservation_entity import Reservation, ReservationStatus
 from gateway.experience.reservation_request import KeyReused, Recorded, ReservationRequest
 from gateway.experience.user_errors import ErrorCode, UserError, refusal
@@ -54,7 +55,7 @@ async def request_reservation(
     except (StoreUnavailable, QueueUnavailable):
         return _refuse(context, ErrorCode.SERVICE_UNAVAILABLE)
     # Counted when it goes on the queue: a refusing queue does not count, the try after it does.
-    if not recorded.sent:
+    if not recorded.queued_before:
         context.adapters.metrics.count("ReservationsRequested")
     return RequestReservationPayload(reservation=await _present(context, recorded))
 
@@ -95,16 +96,21 @@ def _refuse(context: Context, code: ErrorCode, field: str | None = None) -> Requ
 
 async def _present(context: Context, recorded: Recorded) -> Reservation:
     global_id = encode("Reservation", recorded.request.reservation_id)
-    if recorded.sent and not recorded.new:
+    if recorded.queued_before:
         known = await _ask_ticketing(context, global_id)
         if known is not None:
             return known
     return Reservation(
         id=strawberry.ID(global_id),
         status=ReservationStatus.QUEUED,
-        queue_position=await context.adapters.queue.position(recorded),
+        place=_place(recorded),
         poll_after_ms=POLL_AFTER_MS,
     )
+
+
+def _place(recorded: Recorded) -> PlaceInLine | None:
+    request, sequence = recorded.request, recorded.sequence
+    return None if sequence is None else PlaceInLine(request.session_id, request.sector_id, sequence)
 
 
 async def _ask_ticketing(context: Context, global_id: str) -> Reservation | None:
@@ -118,6 +124,6 @@ async def _ask_ticketing(context: Context, global_id: str) -> Reservation | None
     return Reservation(
         id=strawberry.ID(global_id),
         status=ReservationStatus(found["status"]),
-        queue_position=found["queuePosition"],
+        place=found["queuePosition"],
         poll_after_ms=found["pollAfterMs"],
     )

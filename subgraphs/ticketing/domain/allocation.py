@@ -17,7 +17,8 @@ MAX_KEY_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class AllocationRequest:
-    """``sequence`` is the request's place in the line of its sector, counted from 1; ``seat_ids`` None = any units."""
+    """``sequence`` is the request's number in the queue: it grows within a line, with gaps; 0 when it is
+    not known. ``seat_ids`` None = any units."""
 
     reservation_id: UUID
     customer_id: UUID
@@ -65,6 +66,11 @@ class AllocationOutcome:
 
 def invalid(code: str, field: str | None = None) -> Rejection:
     return Rejection(ReservationStatus.REJECTED_INVALID, code, field)
+
+
+def not_served() -> Rejection:
+    """Ours to answer for: the request could not be brought to a decision."""
+    return Rejection(ReservationStatus.REJECTED_INVALID, "SERVICE_UNAVAILABLE")
 
 
 def sold_out(available: int) -> Rejection:

@@ -1,7 +1,7 @@
 """What the workers and the gateway's checkout ask for: none of it is in the public schema."""
 
 from collections.abc import Sequence
-from uuid import UUID
+from datetime import UTC, datetime
 
 import strawberry
 from sqlalchemy.exc import IntegrityError
@@ -21,13 +21,13 @@ from subgraphs.ticketing.repositories.reservation_lists import what_is_reserved
 from subgraphs.ticketing.resources import resources_of
 from subgraphs.ticketing.types import internal
 from subgraphs.ticketing.types.enums import ExpireOutcome
-from subgraphs.ticketing.use_cases.allocate_batch import BatchResult, allocate_batch
+from subgraphs.ticketing.types.internal import raw_id
+from subgraphs.ticketing.types.queue_number import queue_number
+from subgraphs.ticketing.use_cases.allocate_batch import allocate_batch
 from subgraphs.ticketing.use_cases.begin_checkout import CheckoutRefused, begin_checkout
 from subgraphs.ticketing.use_cases.confirm_reservation import ConfirmStatus, Settlement, confirm_reservation
 from subgraphs.ticketing.use_cases.expire_reservation import expire_reservation
 from subgraphs.ticketing.use_cases.sweep_expired_holds import MAX_SWEEP, sweep_expired_holds
-
-_LARGEST_SEQUENCE = 2**31 - 1
 
 
 @strawberry.type
@@ -44,31 +44,27 @@ class InternalMutation:
         wanted = [_request(request) for request in requests]
         if not wanted:
             return []
-        result = await _allocate(info, wanted)
-        for outcome in result.outcomes:
-            if not outcome.replayed:
-                metrics.count("Reservations", Status=outcome.status.value)
-        _count_expired(result.expired)
-        return [
-            internal.AllocationOutcome(
-                reservation_id=strawberry.ID(str(outcome.reservation_id)),
-                status=outcome.status,
-                held_until=outcome.held_until,
-            )
-            for outcome in result.outcomes
-        ]
+        return await _decide(info, wanted)
+
+    @strawberry.federation.field(
+        inaccessible=True, description="Ends a request that cannot be served; one that was decided keeps its outcome."
+    )
+    async def fail_reservation_request(self, info: Info, request: internal.FailedRequest) -> internal.AllocationOutcome:
+        internal_only(info)
+        [outcome] = await _decide(info, [_failed(request)], allocation.not_served())
+        return outcome
 
     @strawberry.federation.field(inaccessible=True, description="A payment has arrived. Again: the same answer.")
     async def confirm_reservation(self, info: Info, input: internal.ConfirmReservationInput) -> internal.ConfirmOutcome:
         internal_only(info)
-        reservation_id, customer_id = _raw_id(input.reservation_id), _raw_id(input.customer_id)
-        settlement = Settlement(_raw_id(input.payment_id), input.amount_minor, input.currency.value)
+        reservation_id, customer_id = raw_id(input.reservation_id), raw_id(input.customer_id)
+        settlement = Settlement(raw_id(input.payment_id), input.amount_minor, input.currency.value)
         async with info.context.database.transaction() as connection:
             status, _ = await confirm_reservation(connection, reservation_id, customer_id, settlement)
             if status is not ConfirmStatus.CONFIRMED:
                 return internal.ConfirmOutcome(status=status, order=None)
-            found = await reservation_lists.reservations_by_id(connection, [reservation_id], customer_id)
-            order = await _order(connection, found[reservation_id], resources_of(info.context).signer)
+            found = await reservation_lists.reservations_of_customers(connection, [(reservation_id, customer_id)])
+            order = await _order(connection, found[reservation_id][0], resources_of(info.context).signer)
         return internal.ConfirmOutcome(status=status, order=order)
 
     @strawberry.federation.field(inaccessible=True, description="Ends a hold that is over; HELD when it is not yet.")
@@ -78,7 +74,7 @@ class InternalMutation:
         internal_only(info)
         async with info.context.database.transaction() as connection:
             outcome, ended = await expire_reservation(
-                connection, _raw_id(input.reservation_id), _raw_id(input.customer_id)
+                connection, raw_id(input.reservation_id), raw_id(input.customer_id)
             )
         _count_expired(int(ended and outcome is ExpireOutcome.EXPIRED))
         return internal.ExpireReservationOutcome(status=outcome)
@@ -99,7 +95,7 @@ class InternalMutation:
         customer_id = info.context.customer_id
         if customer_id is None:
             return internal.BeginCheckoutPayload(checkout=None, errors=[user_error(info, ErrorCode.UNAUTHENTICATED)])
-        reservation_id = _raw_id(input.reservation_id)
+        reservation_id = raw_id(input.reservation_id)
         async with info.context.database.transaction() as connection:
             outcome = await begin_checkout(connection, reservation_id, customer_id)
             if isinstance(outcome, CheckoutRefused):
@@ -109,26 +105,33 @@ class InternalMutation:
         return internal.BeginCheckoutPayload(checkout=checkout, errors=[])
 
 
-async def _allocate(info: Info, wanted: Sequence[allocation.AllocationRequest]) -> BatchResult:
+async def _decide(
+    info: Info, wanted: Sequence[allocation.AllocationRequest], refusal: allocation.Rejection | None = None
+) -> list[internal.AllocationOutcome]:
     try:
         async with info.context.database.transaction() as connection:
-            return await allocate_batch(connection, wanted)
+            result = await allocate_batch(connection, wanted, refusal=refusal)
     except IntegrityError:
         # The same request was decided for another sector at this very moment; now its outcome is stored.
         async with info.context.database.transaction() as connection:
-            return await allocate_batch(connection, wanted)
+            result = await allocate_batch(connection, wanted, refusal=refusal)
+    for outcome in result.outcomes:
+        if not outcome.replayed:
+            metrics.count("Reservations", Status=outcome.status.value)
+    _count_expired(result.expired)
+    return [
+        internal.AllocationOutcome(
+            reservation_id=strawberry.ID(str(outcome.reservation_id)),
+            status=outcome.status,
+            held_until=outcome.held_until,
+        )
+        for outcome in result.outcomes
+    ]
 
 
 def _count_expired(number: int) -> None:
     if number:
         metrics.count("ReservationsExpired", number)
-
-
-def _raw_id(value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError as error:
-        raise BadInput("An id of an internal operation is not a UUID.") from error
 
 
 def _request(given: internal.AllocationRequest) -> allocation.AllocationRequest:
@@ -137,20 +140,35 @@ def _request(given: internal.AllocationRequest) -> allocation.AllocationRequest:
         raise BadInput("'idempotencyKey' must be 1 to 200 printable characters.")
     if given.requested_at.tzinfo is None:
         raise BadInput("'requestedAt' needs a time zone.")
-    if not 0 <= given.sequence <= _LARGEST_SEQUENCE:
-        raise BadInput("'sequence' must not be negative.")
+    sequence = queue_number(given.sequence)
     if given.seat_ids is not None and len(given.seat_ids) > 10 * allocation.MAX_QUANTITY:
         raise BadInput("'seatIds' are too many.")
     return allocation.AllocationRequest(
-        reservation_id=_raw_id(given.reservation_id),
-        customer_id=_raw_id(given.customer_id),
-        session_id=_raw_id(given.session_id),
-        sector_id=_raw_id(given.sector_id),
+        reservation_id=raw_id(given.reservation_id),
+        customer_id=raw_id(given.customer_id),
+        session_id=raw_id(given.session_id),
+        sector_id=raw_id(given.sector_id),
         quantity=given.quantity,
-        seat_ids=tuple(_raw_id(seat) for seat in given.seat_ids) if given.seat_ids is not None else None,
+        seat_ids=tuple(raw_id(seat) for seat in given.seat_ids) if given.seat_ids is not None else None,
         idempotency_key=given.idempotency_key,
         requested_at=given.requested_at,
-        sequence=given.sequence,
+        sequence=sequence,
+    )
+
+
+def _failed(given: internal.FailedRequest) -> allocation.AllocationRequest:
+    """Whatever was asked for can be ended; a key that could not be kept is replaced by the id that it has led to."""
+    key = given.idempotency_key if key_is_valid(given.idempotency_key) else given.reservation_id
+    return allocation.AllocationRequest(
+        reservation_id=raw_id(given.reservation_id),
+        customer_id=raw_id(given.customer_id),
+        session_id=raw_id(given.session_id),
+        sector_id=raw_id(given.sector_id),
+        quantity=given.quantity,
+        seat_ids=None,
+        idempotency_key=key,
+        requested_at=datetime.now(UTC),
+        sequence=0,
     )
 
 

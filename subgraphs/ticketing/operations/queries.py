@@ -19,14 +19,19 @@ from subgraphs.chassis.graphql.pagination import (
 )
 from subgraphs.ticketing import loaders
 from subgraphs.ticketing.domain.catalogue import UpcomingEvent
-from subgraphs.ticketing.repositories.catalogue import EventSearch, page_of_events
-from subgraphs.ticketing.repositories.reservation_lists import purchases
+from subgraphs.ticketing.queued_requests import LineId
+from subgraphs.ticketing.repositories.catalogue import EventSearch, page_of_events, served_sequences
+from subgraphs.ticketing.repositories.reservation_lists import decided_among, purchases
+from subgraphs.ticketing.resources import resources_of
 from subgraphs.ticketing.types import internal
 from subgraphs.ticketing.types.catalogue import Event, Session
 from subgraphs.ticketing.types.enums import EventKind
+from subgraphs.ticketing.types.internal import raw_id
+from subgraphs.ticketing.types.queue_number import queue_number
 from subgraphs.ticketing.types.reservations import Reservation
 
 MAX_TEXT = 100
+MAX_IDS = 500
 
 
 @strawberry.input(description="What the event, or one of its coming sessions, has to match.")
@@ -69,6 +74,36 @@ class Query:
     async def reservation(self, info: Info, id: strawberry.ID) -> Reservation | None:
         return await Reservation.resolve_reference(info, id)
 
+    @strawberry.federation.field(
+        inaccessible=True, description="The place in line of who has just been queued; null when it cannot be told."
+    )
+    async def queue_position(
+        self, info: Info, session_id: strawberry.ID, sector_id: strawberry.ID, sequence: str
+    ) -> int | None:
+        internal_only(info, GATEWAY)
+        line = LineId(raw_id(session_id), raw_id(sector_id))
+        return await resources_of(info.context).lines.position(line, queue_number(sequence))
+
+    @strawberry.federation.field(inaccessible=True, description="At most 500 sectors; unknown ones are left out.")
+    async def lines_served(self, info: Info, sector_ids: list[strawberry.ID]) -> list[internal.ServedLine]:
+        internal_only(info)
+        ids = [raw_id(each) for each in _at_most(sector_ids)]
+        async with info.context.database.connect() as connection:
+            served = await served_sequences(connection, ids)
+        return [
+            internal.ServedLine(
+                session_id=strawberry.ID(str(session_id)), sector_id=strawberry.ID(str(sector_id)), sequence=str(number)
+            )
+            for (session_id, sector_id), number in served.items()
+        ]
+
+    @strawberry.federation.field(inaccessible=True, description="Which of at most 500 requests have been decided.")
+    async def decided_reservations(self, info: Info, reservation_ids: list[strawberry.ID]) -> list[strawberry.ID]:
+        internal_only(info)
+        ids = [raw_id(each) for each in _at_most(reservation_ids)]
+        async with info.context.database.connect() as connection:
+            return [strawberry.ID(str(id_)) for id_ in await decided_among(connection, ids)]
+
     @strawberry.federation.field(inaccessible=True, description="What the customer has bought, newest first.")
     async def purchase_history(self, info: Info, first: int = 50) -> list[internal.Purchase]:
         internal_only(info, GATEWAY)
@@ -82,6 +117,12 @@ class Query:
             for row, event in zip(rows, found, strict=True)
             if event is not None
         ]
+
+
+def _at_most(ids: list[strawberry.ID]) -> list[strawberry.ID]:
+    if len(ids) > MAX_IDS:
+        raise BadInput(f"More than {MAX_IDS} ids.")
+    return ids
 
 
 def _event(row: UpcomingEvent) -> Event:

@@ -194,9 +194,9 @@ async def sectors_of_sessions(connection: AsyncConnection, session_ids: Iterable
     return found
 
 
-async def served_sequences(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, int]:
-    """How far the line of each sector has been served."""
+async def served_sequences(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[tuple[UUID, UUID], int]:
+    """How far the lines of these sectors have been served, by (session, sector)."""
     rows = await connection.execute(
-        sa.select(sectors.c.id, sectors.c.last_served_sequence).where(sectors.c.id.in_(set(ids)))
+        sa.select(sectors.c.session_id, sectors.c.id, sectors.c.last_served_sequence).where(sectors.c.id.in_(set(ids)))
     )
-    return {row.id: row.last_served_sequence for row in rows}
+    return {(row.session_id, row.id): row.last_served_sequence for row in rows}

@@ -19,12 +19,47 @@ from subgraphs.ticketing.tables import events, reservations, sessions, venues
 _R = reservations.c
 
 
-async def reservations_by_id(
-    connection: AsyncConnection, ids: Iterable[UUID], customer_id: UUID
-) -> dict[UUID, Reservation]:
-    """The customer's reservations among these; foreign and missing ones are left out alike."""
-    rows = await connection.execute(sa.select(*COLUMNS).where(_R.id.in_(set(ids)), _R.customer_id == customer_id))
-    return {row["id"]: from_row(row) for row in rows.mappings()}
+# One text for any number of keys: it is prepared once on each connection.
+_KEYS = sa.text("SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:customers AS uuid[])) AS mine (id, customer_id)")
+_MINE = _KEYS.columns(sa.column("id", _R.id.type), sa.column("customer_id", _R.id.type)).subquery("mine")
+_NOW = sa.func.clock_timestamp().label("now")
+
+
+async def reservations_of_customers(
+    connection: AsyncConnection, keys: Iterable[tuple[UUID, UUID]]
+) -> dict[UUID, tuple[Reservation, datetime]]:
+    """Of each (reservation, customer) the reservation and the moment; what is not that customer's is left out."""
+    wanted = list(keys)
+    statement = sa.select(*COLUMNS, _NOW).join(
+        _MINE, sa.and_(_MINE.c.id == _R.id, _MINE.c.customer_id == _R.customer_id)
+    )
+    ids = {"ids": [str(id_) for id_, _ in wanted], "customers": [str(customer) for _, customer in wanted]}
+    found = {}
+    for row in (await connection.execute(statement, ids)).mappings():
+        values = dict(row)
+        now = values.pop("now")
+        found[row["id"]] = (from_row(values), now)
+    return found
+
+
+_TOLD = sa.text("""
+    SELECT reservations.id
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[])) AS told (id, status)
+    JOIN reservations ON reservations.id = told.id
+    WHERE reservations.status <> told.status
+""")
+
+
+async def changed_since_told(connection: AsyncConnection, told: Iterable[tuple[UUID, str]]) -> list[UUID]:
+    """Which of (reservation, stored status) have another status by now. Nothing of them is told here."""
+    pairs = list(told)
+    parameters = {"ids": [str(id_) for id_, _ in pairs], "statuses": [status for _, status in pairs]}
+    return list((await connection.execute(_TOLD, parameters)).scalars())
+
+
+async def decided_among(connection: AsyncConnection, ids: Iterable[UUID]) -> list[UUID]:
+    """Those for which there is an outcome, whosever they are: for the platform itself, never shown."""
+    return list((await connection.execute(sa.select(_R.id).where(_R.id.in_(set(ids))))).scalars())
 
 
 async def page_of_reservations(

@@ -85,12 +85,10 @@ async def count_units(connection: AsyncConnection, sector_id: UUID, *, held: int
 
 
 async def remember_served(connection: AsyncConnection, sequences: Mapping[UUID, int]) -> None:
-    """Keep, per sector, the furthest place in line that has been served."""
+    """Keep, per locked sector, the number in its line that was decided last."""
     for sector_id, sequence in sorted(sequences.items()):
         await connection.execute(
-            sa.update(sectors)
-            .where(sectors.c.id == sector_id, sectors.c.last_served_sequence < sequence)
-            .values(last_served_sequence=sequence)
+            sa.update(sectors).where(sectors.c.id == sector_id).values(last_served_sequence=sequence)
         )
 
 

@@ -4,12 +4,22 @@ Ids are raw UUIDs here.
 """
 
 from datetime import datetime
+from uuid import UUID
 
 import strawberry
 
+from subgraphs.chassis.graphql.errors import BadInput
 from subgraphs.chassis.graphql.types import Currency, UserError
 from subgraphs.ticketing.types.catalogue import Event
 from subgraphs.ticketing.types.enums import ConfirmStatus, ExpireOutcome, ReservationStatus
+
+
+def raw_id(value: str) -> UUID:
+    """Raises BadInput for anything but a UUID."""
+    try:
+        return UUID(value)
+    except ValueError as error:
+        raise BadInput("An id of an internal operation is not a UUID.") from error
 
 
 @strawberry.federation.input(inaccessible=True)
@@ -21,8 +31,27 @@ class AllocationRequest:
     quantity: int
     idempotency_key: str
     requested_at: datetime
-    sequence: int
+    sequence: str = strawberry.field(description="The queue's number of the request: up to 39 digits.")
     seat_ids: list[strawberry.ID] | None = None
+
+
+@strawberry.federation.input(
+    inaccessible=True, description="Of a request that cannot be served, what is known for certain."
+)
+class FailedRequest:
+    reservation_id: strawberry.ID
+    customer_id: strawberry.ID
+    session_id: strawberry.ID
+    sector_id: strawberry.ID
+    quantity: int
+    idempotency_key: str
+
+
+@strawberry.federation.type(inaccessible=True, description="How far a sector's line has been served.")
+class ServedLine:
+    session_id: strawberry.ID
+    sector_id: strawberry.ID
+    sequence: str
 
 
 @strawberry.federation.type(inaccessible=True, description="`heldUntil` only while it holds units.")

@@ -84,9 +84,15 @@ class Reservation(Node):
     def status(self) -> ReservationStatus:
         return self.record.status
 
-    @strawberry.field(description="How many requests are served until this one is, itself included: an estimate.")
-    def queue_position(self) -> int | None:
-        return self.record.queue_position
+    @strawberry.field(
+        description="How many requests are served until this one is, itself included: an estimate. "
+        "Null when it is not queued, and while it cannot be told."
+    )
+    async def queue_position(self, info: Info) -> int | None:
+        waiting = self.record.waiting
+        if waiting is None or self.record.queue_position is not None:
+            return self.record.queue_position
+        return await resources_of(info.context).lines.position(waiting.line, waiting.sequence)
 
     @strawberry.field(description="When to ask again; null when nothing changes any more. Better: subscribe.")
     def poll_after_ms(self) -> int | None:

@@ -28,8 +28,12 @@ class BatchResult:
     expired: int
 
 
-async def allocate_batch(connection: AsyncConnection, requests: Sequence[AllocationRequest]) -> BatchResult:
+async def allocate_batch(
+    connection: AsyncConnection, requests: Sequence[AllocationRequest], *, refusal: Rejection | None = None
+) -> BatchResult:
     """Every request ends as HELD or as one of the rejections; being sold out is an outcome, never an error.
+
+    With a ``refusal`` each of them is rejected by it, whatever there is to have.
 
     A request that was decided before gets the stored outcome and changes nothing. Units of holds that are over by
     ``held_until`` are taken, and those reservations expire properly on the way. Raises ``ValueError`` for more than
@@ -39,7 +43,7 @@ async def allocate_batch(connection: AsyncConnection, requests: Sequence[Allocat
     if len(requests) > allocation.MAX_BATCH:
         raise ValueError(f"more than {allocation.MAX_BATCH} requests in a batch")
     sectors = await stock.lock_sectors(connection, {request.sector_id for request in requests})
-    batch = _Batch(connection, sectors, await clock.now(connection))
+    batch = _Batch(connection, sectors, await clock.now(connection), refusal)
     for key, reservation in await reservations.stored_outcomes(connection, requests):
         batch.remember(key, reservation)
     await batch.lock_limits([request for request in requests if batch.stored(request) is None])
@@ -51,11 +55,18 @@ async def allocate_batch(connection: AsyncConnection, requests: Sequence[Allocat
 class _Batch:
     """What is known while a batch is decided: the locked sectors, what is left, what customers may still buy."""
 
-    def __init__(self, connection: AsyncConnection, sectors: dict[UUID, LockedSector], now: datetime) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        sectors: dict[UUID, LockedSector],
+        now: datetime,
+        refusal: Rejection | None,
+    ) -> None:
         self.expired = 0
         self._connection = connection
         self._sectors = sectors
         self._now = now
+        self._refusal = refusal
         self._free = {sector.id: sector.free for sector in sectors.values()}
         self._held: dict[UUID, int] = dict.fromkeys(sectors, 0)
         self._served: dict[UUID, int] = {}
@@ -87,8 +98,10 @@ class _Batch:
         decided = await self._allocate(request)
         self.remember(request.idempotency_key, decided)
         self._changed.append(decided)
-        if request.sector_id in self._sectors:
-            self._served[request.sector_id] = max(self._served.get(request.sector_id, 0), request.sequence)
+        sector = self._sectors.get(request.sector_id)
+        # A request that names another session stands in another line, whose numbers say nothing about this one's.
+        if sector is not None and sector.session_id == request.session_id and request.sequence:
+            self._served[request.sector_id] = request.sequence
         return AllocationOutcome(decided.id, decided.status, decided.held_until)
 
     async def finish(self) -> None:
@@ -99,7 +112,7 @@ class _Batch:
 
     async def _allocate(self, request: AllocationRequest) -> Reservation:
         sector = self._sectors.get(request.sector_id)
-        refusal = allocation.malformed(request) or self._not_buyable(request, sector)
+        refusal = self._refusal or allocation.malformed(request) or self._not_buyable(request, sector)
         if refusal is not None or sector is None:
             return await self._reject(request, sector, refusal or allocation.invalid("NOT_FOUND", "sectorId"))
         if request.seat_ids is None:

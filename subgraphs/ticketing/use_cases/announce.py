@@ -3,20 +3,16 @@ is watching."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
-from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.chassis import outbox
 from subgraphs.chassis.events import DomainEvent, new_event
+from subgraphs.chassis.listener import tell_after_commit
 from subgraphs.ticketing.domain.reservation import Reservation
 from subgraphs.ticketing.domain.reservation_states import HOLDING, ReservationStatus
 from subgraphs.ticketing.events import Amount, ReservationData
-
-CHANNEL: Final = "reservation_status"
 
 _TYPES: Final = {
     ReservationStatus.HELD: "reservation.held",
@@ -30,18 +26,11 @@ _TYPES: Final = {
 
 
 async def announce(connection: AsyncConnection, *changed: Reservation) -> None:
-    """One event and one notification for each reservation, as it is now."""
+    """One event for each reservation, as it is now; whoever watches one looks again after the commit."""
     if not changed:
         return
     await outbox.append(connection, *(_event(reservation) for reservation in changed))
-    await _notify(connection, [reservation.id for reservation in changed])
-
-
-async def _notify(connection: AsyncConnection, reservation_ids: Sequence[UUID]) -> None:
-    await connection.execute(
-        text("SELECT pg_notify(:channel, id) FROM unnest(CAST(:ids AS text[])) AS id"),
-        {"channel": CHANNEL, "ids": [str(reservation_id) for reservation_id in reservation_ids]},
-    )
+    tell_after_commit(connection, (str(reservation.id) for reservation in changed))
 
 
 def _event(reservation: Reservation) -> DomainEvent:

@@ -13,8 +13,8 @@ from subgraphs.ticketing.domain.catalogue import Sector
 from subgraphs.ticketing.domain.reservation import Reservation
 from subgraphs.ticketing.domain.reservation_states import SETTLED, ReservationStatus
 from subgraphs.ticketing.queued_requests import QueuedRequest, QueuedRequests
-from subgraphs.ticketing.repositories import catalogue, clock
-from subgraphs.ticketing.repositories.reservation_lists import reservations_by_id
+from subgraphs.ticketing.repositories import catalogue
+from subgraphs.ticketing.repositories.reservation_lists import reservations_of_customers
 
 _POLL_QUEUED_MS: Final = 1_000
 _POLL_HELD_MS: Final = 2_000
@@ -22,10 +22,11 @@ _POLL_HELD_MS: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class ReservationView:
-    """``status`` as the buyer is told it; ``queue_position`` (from 1, an estimate) only while QUEUED."""
+    """``status`` as the buyer is told it. ``waiting`` only while QUEUED; its position changes without it."""
 
     reservation: Reservation
     status: ReservationStatus
+    waiting: QueuedRequest | None = None
     queue_position: int | None = None
 
     @property
@@ -41,34 +42,28 @@ def view(reservation: Reservation, now: datetime) -> ReservationView:
 
 
 async def look_up_reservations(
-    database: Database, requests: QueuedRequests, ids: Sequence[UUID], customer_id: UUID
-) -> dict[UUID, ReservationView]:
-    """The customer's reservations among these; foreign and missing ones are left out alike.
+    database: Database, requests: QueuedRequests, keys: Sequence[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], ReservationView]:
+    """Of each (reservation, customer) what that customer sees; foreign and missing reservations are left out alike.
 
-    No connection is kept while the requests table is asked.
+    One statement for what has been decided, one for today's prices of what waits; no connection is kept while the
+    requests table is asked.
     """
     async with database.connect() as connection:
-        now = await clock.now(connection)
-        decided = await reservations_by_id(connection, ids, customer_id)
-    found = {reservation.id: view(reservation, now) for reservation in decided.values()}
-    missing = [id_ for id_ in ids if id_ not in found]
+        decided = await reservations_of_customers(connection, keys)
+    found = {(id_, reservation.customer_id): view(reservation, now) for id_, (reservation, now) in decided.items()}
+    missing = [key for key in keys if key[0] not in decided]
     if not missing:
         return found
-    waiting = await requests.find(missing, customer_id)
-    if waiting:
-        sector_ids = {request.sector_id for request in waiting.values()}
+    recorded = await requests.find(id_ for id_, _ in missing)
+    if recorded:
         async with database.connect() as connection:
-            # Decided between the two looks? Then it no longer waits.
-            decided = await reservations_by_id(connection, waiting, customer_id)
-            sectors = await catalogue.sectors_by_id(connection, sector_ids)
-            served = await catalogue.served_sequences(connection, sector_ids)
-        for id_, request in waiting.items():
-            if id_ in decided:
-                found[id_] = view(decided[id_], now)
-            else:
-                position = max(1, request.sequence - served.get(request.sector_id, 0))
-                queued = _queued(request, sectors.get(request.sector_id))
-                found[id_] = ReservationView(queued, ReservationStatus.QUEUED, position)
+            sectors = await catalogue.sectors_by_id(connection, {each.line.sector_id for each in recorded.values()})
+        for key in missing:
+            request = recorded.get(key[0])
+            if request is not None and request.customer_id == key[1]:
+                queued = _queued(request, sectors.get(request.line.sector_id))
+                found[key] = ReservationView(queued, ReservationStatus.QUEUED, waiting=request)
     return found
 
 
@@ -77,8 +72,8 @@ def _queued(request: QueuedRequest, sector: Sector | None) -> Reservation:
     return Reservation(
         id=request.reservation_id,
         customer_id=request.customer_id,
-        session_id=request.session_id,
-        sector_id=request.sector_id,
+        session_id=request.line.session_id,
+        sector_id=request.line.sector_id,
         event_id=None,
         quantity=request.quantity,
         status=ReservationStatus.QUEUED,

@@ -50,7 +50,9 @@ class Aws:
                 return taken
             for message in answer["Messages"]:
                 self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-                taken.append({**json.loads(message["Body"]), "group": message["Attributes"]["MessageGroupId"]})
+                attributes = message["Attributes"]
+                told = {"group": attributes["MessageGroupId"], "number": attributes["SequenceNumber"]}
+                taken.append({**json.loads(message["Body"]), **told})
 
     def record(self, reservation_id: UUID | str) -> Any:
         key = {"reservation_id": {"S": str(reservation_id)}}
@@ -136,9 +138,19 @@ class Buyer:
     subgraph: ExperienceSubgraph
     metrics: Metrics
     services: Services
+    clients: AwsClients
     customer_id: UUID | None = field(default_factory=uuid4)
     locale: str = "pt-BR"
     seconds: float = 5.0
+
+    def on_aws_call(self, heard: Callable[[str], None]) -> None:
+        """`heard` is called, in the calling thread, with the operation of each request just before it is sent."""
+
+        def before_send(event_name: str, **_: Any) -> None:
+            heard(event_name.rpartition(".")[2])
+
+        for client in (self.clients.dynamodb, self.clients.sqs):
+            client.meta.events.register("before-send", before_send)
 
     async def ask(self, query: str, **variables: Any) -> Any:
         """The whole response."""
@@ -173,7 +185,7 @@ def make_buyer(aws: Aws, services: Services, monkeypatch: pytest.MonkeyPatch) ->
             defaults=ParameterStore(clients, place["parameter"], read_defaults, lambda items, _: items),
             metrics=metrics,
         )
-        return Buyer(ExperienceSubgraph(adapters), metrics, services, **changes)
+        return Buyer(ExperienceSubgraph(adapters), metrics, services, clients, **changes)
 
     yield make
     for clients in made:

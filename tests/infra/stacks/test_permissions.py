@@ -32,11 +32,14 @@ SUGGEST = {
     )
 }
 MAY = {
-    "bilhetagem-reservation-requests": CONSUME | SEND | KEY | START,
+    "bilhetagem-reservation-requests": CONSUME | SEND | KEY | START | {"dynamodb:PartiQLUpdate"},
     "bilhetagem-flow-signals": CONSUME | SEND | ANSWER | START,
     "bilhetagem-reservation-flow": KEY | {"sns:Publish"},
     "bilhetagem-payment-flow": KEY | ANSWER | START,
     "bilhetagem-sweep-holds": KEY,
+    "bilhetagem-sweep-requests": KEY
+    | SEND
+    | {"dynamodb:Scan", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:PartiQLUpdate"},
     "bilhetagem-suggest": SUGGEST,
     "bilhetagem-suggestion-feedback": SUGGEST,
 }

@@ -257,7 +257,13 @@ class Service:
 
 
 def wanted(
-    customer: UUID, sector: UUID = LAWN, quantity: int = 1, seats: list[UUID] | None = None, **more: Any
+    customer: UUID,
+    sector: UUID = LAWN,
+    quantity: int = 1,
+    seats: list[UUID] | None = None,
+    *,
+    sequence: int = 1,
+    **more: Any,
 ) -> dict[str, Any]:
     """A request as the worker hands it over."""
     return {
@@ -269,7 +275,7 @@ def wanted(
         "seatIds": [str(seat) for seat in seats] if seats is not None else None,
         "idempotencyKey": uuid4().hex,
         "requestedAt": datetime.now(UTC).isoformat(),
-        "sequence": 1,
+        "sequence": str(sequence),
         **more,
     }
 
@@ -281,8 +287,20 @@ def requests_table(aws_endpoint: str) -> str:
     dynamodb(aws_endpoint).create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "reservation_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "reservation_id", "AttributeType": "S"}],
+        AttributeDefinitions=[
+            {"AttributeName": each, "AttributeType": "S"} for each in ("reservation_id", "line", "sequence")
+        ],
         BillingMode="PAY_PER_REQUEST",
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "waiting",
+                "KeySchema": [
+                    {"AttributeName": "line", "KeyType": "HASH"},
+                    {"AttributeName": "sequence", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["since"]},
+            }
+        ],
     )
     return name
 
@@ -303,9 +321,17 @@ def put_in_line(aws_endpoint: str, requests_table: str) -> Iterator[Callable[...
     client = dynamodb(aws_endpoint)
 
     def put(
-        customer: UUID, sector: UUID = LAWN, *, sequence: int = 1, quantity: int = 1, id_: UUID | None = None
+        customer: UUID,
+        sector: UUID = LAWN,
+        *,
+        sequence: int = 1,
+        quantity: int = 1,
+        id_: UUID | None = None,
+        session: UUID = SESSION,
     ) -> UUID:
+        """`sequence` 0 is a request that the queue has not taken yet."""
         reservation_id = id_ or uuid4()
+        put.recorded.append(reservation_id)  # type: ignore[attr-defined]
         client.put_item(
             TableName=requests_table,
             Item={
@@ -313,18 +339,22 @@ def put_in_line(aws_endpoint: str, requests_table: str) -> Iterator[Callable[...
                 "customer_id": {"S": str(customer)},
                 "idempotency_key": {"S": "k"},
                 "input_hash": {"S": "h"},
-                "session_id": {"S": str(SESSION)},
+                "session_id": {"S": str(session)},
                 "sector_id": {"S": str(sector)},
                 "quantity": {"N": str(quantity)},
-                "sequence": {"N": str(sequence)},
+                "line": {"S": f"{session}:{sector}" if sequence else f"unsent:{reservation_id}"},
+                "sequence": {"S": f"{sequence:039}"},
+                "since": {"S": "2026-01-02T03:04:05.678Z"},
                 "requested_at": {"S": "2026-01-02T03:04:05.678Z"},
-                "sent": {"BOOL": True},
                 "expires_at": {"N": str(int(time.time()) + 3600)},
             },
         )
         return reservation_id
 
+    put.recorded = []  # type: ignore[attr-defined]
     yield put
+    for reservation_id in put.recorded:  # type: ignore[attr-defined]
+        client.delete_item(TableName=requests_table, Key={"reservation_id": {"S": str(reservation_id)}})
     client.close()
 
 

@@ -220,16 +220,17 @@ async def test_what_is_anothers_is_as_missing_as_what_is_missing(
 async def test_a_request_in_line_is_shown_as_queued_with_its_place(
     service: Service, put_in_line: Callable[..., UUID]
 ) -> None:
-    """Place = own number less the last one served, never below one; at today's prices; decided once it is served."""
+    """At today's prices; decided once it is served."""
     ana = uuid4()
     document = """query ($id: ID!) { reservation(id: $id) { status queuePosition pollAfterMs quantity heldUntil
         createdAt total { amountMinor } units { id } tickets { id } sector { name } session { event { name } } } }"""
-    queued = put_in_line(ana, LAWN, sequence=7, quantity=2)
+    put_in_line(uuid4(), LAWN, sequence=2**127)
+    queued = put_in_line(ana, LAWN, sequence=2**127 + 900, quantity=2)
     given = {"id": global_id.encode("Reservation", queued)}
     found = (await service.data(document, given, customer=ana))["reservation"]
     assert found == {
         "status": "QUEUED",
-        "queuePosition": 7,
+        "queuePosition": 2,
         "pollAfterMs": 1000,
         "quantity": 2,
         "heldUntil": None,
@@ -240,13 +241,36 @@ async def test_a_request_in_line_is_shown_as_queued_with_its_place(
         "sector": {"name": "Gramado"},
         "session": {"event": {"name": "Palmeiras × Santos"}},
     }
-    await service.held(uuid4(), LAWN, 1, sequence=5)
-    assert (await service.data(document, given, customer=ana))["reservation"]["queuePosition"] == 2
-    await service.held(uuid4(), LAWN, 1, sequence=9)
-    assert (await service.data(document, given, customer=ana))["reservation"]["queuePosition"] == 1
-    await service.held(ana, LAWN, 2, sequence=7, reservationId=str(queued))
+    await service.held(ana, LAWN, 2, sequence=2**127 + 900, reservationId=str(queued))
     found = (await service.data(document, given, customer=ana))["reservation"]
     assert (found["status"], found["queuePosition"], len(found["units"])) == ("HELD", None, 2)
+
+
+async def test_a_request_that_the_queue_has_not_taken_yet_is_queued_without_a_place(
+    service: Service, put_in_line: Callable[..., UUID]
+) -> None:
+    ana = uuid4()
+    document = "query ($id: ID!) { reservation(id: $id) { status queuePosition } }"
+    for queued in (put_in_line(ana, LAWN, sequence=0), put_in_line(ana, LAWN, sequence=7, session=uuid4())):
+        given = {"id": global_id.encode("Reservation", queued)}
+        found = (await service.data(document, given, customer=ana))["reservation"]
+        assert found == {"status": "QUEUED", "queuePosition": None}
+
+
+async def test_looking_at_what_waits_costs_two_statements_and_its_place_none_of_its_own(
+    service: Service, put_in_line: Callable[..., UUID], count_statements: Callable[[], Any]
+) -> None:
+    ana = uuid4()
+    queued = put_in_line(ana, LAWN, sequence=3)
+    given = {"id": global_id.encode("Reservation", queued)}
+    document = "query ($id: ID!) { reservation(id: $id) { status queuePosition } }"
+    await service.data(document, given, customer=ana)  # the line is read, once for two seconds
+    with count_statements() as seen:
+        for _ in range(5):
+            found = (await service.data(document, given, customer=ana))["reservation"]
+            assert found == {"status": "QUEUED", "queuePosition": 1}
+    asked = [statement for statement in seen if "last_served_sequence" not in statement]
+    assert len(asked) == 10
 
 
 async def test_reservations_of_a_customer_come_newest_first_in_pages(service: Service) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +12,7 @@ import uvicorn
 import websockets
 from fastapi import FastAPI
 
+from subgraphs.chassis.app import WATCHERS_POOL_SIZE
 from subgraphs.chassis.database import Database
 from subgraphs.chassis.graphql import global_id
 from tests.subgraphs.ticketing.conftest import LAWN, Service, end_hold, service_token, wanted
@@ -62,10 +63,14 @@ async def test_it_tells_every_state_from_the_line_to_the_tickets_and_ends(
     follow: Follow, service: Service, put_in_line: Callable[..., UUID]
 ) -> None:
     ana = uuid4()
+    for sequence in (1, 2):
+        put_in_line(uuid4(), LAWN, sequence=sequence)
     queued = put_in_line(ana, LAWN, sequence=3)
     async with follow(queued, ana) as read:
         kind, first = await read()
         assert (kind, first["status"], first["queuePosition"]) == ("next", "QUEUED", 3)
+        await service.held(uuid4(), LAWN, 1, sequence=1)
+        assert (await read())[1]["queuePosition"] == 2
         await service.allocate(wanted(ana, LAWN, 1, reservationId=str(queued), sequence=3))
         _, held = await read()
         assert (held["status"], held["queuePosition"], len(held["units"])) == ("HELD", None, 1)
@@ -125,3 +130,22 @@ async def test_foreign_missing_and_signed_out_are_answered_alike(
     errors = payload["errors"] if kind == "next" else payload
     assert errors[0]["extensions"]["code"] == "NOT_FOUND"
     assert all(answer == answers[0] for answer in answers)
+
+
+async def test_requests_that_take_every_connection_hold_up_no_push(
+    follow: Follow, service: Service, app: FastAPI
+) -> None:
+    """And the other way round: watchers read through a few connections of their own."""
+    ana = uuid4()
+    mine = await service.held(ana)
+    running = app.state.running
+    async with AsyncExitStack() as busy:
+        for _ in range(2 * running.settings.database_pool_size):
+            await busy.enter_async_context(running.database.connect())
+        async with follow(mine, ana) as read:
+            kind, first = await read()
+            assert (kind, first["status"], len(first["units"])) == ("next", "HELD", 1)
+    async with AsyncExitStack() as busy:
+        for _ in range(2 * WATCHERS_POOL_SIZE):
+            await busy.enter_async_context(running.watchers_database.connect())
+        assert await service.status(mine, ana) == "HELD"
