@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
@@ -71,7 +72,7 @@ class PayReservationPayload:
 
 
 async def pay_reservation(info: strawberry.Info[Context, None], input: PayReservationInput) -> PayReservationPayload:
-    """The payment to be made or made; with errors, nothing is charged."""
+    """The payment to be made or made. With errors nothing was and nothing will be charged."""
     context = info.context
     customer_id = context.customer_id
     if customer_id is None:
@@ -84,7 +85,7 @@ async def pay_reservation(info: strawberry.Info[Context, None], input: PayReserv
         if payment_id is not None:
             return _paying(input.reservation_id, payment_id)
         outcome = await check_out(context, customer_id, chosen)
-        if outcome.payment_id is not None and not outcome.errors:
+        if outcome.payment_id is not None and not outcome.errors and not outcome.in_doubt:
             await _conclude(context, customer_id, input.idempotency_key, outcome.payment_id)
     except KeyReused:
         error = refusal(context, ErrorCode.IDEMPOTENCY_KEY_REUSED, "idempotencyKey")
@@ -117,7 +118,14 @@ def _read(context: Context, input: PayReservationInput) -> Chosen | UserError:
         items[product_id] += item.quantity
         if item.quantity < 1 or items[product_id] > MAX_PER_PRODUCT:
             return refusal(context, ErrorCode.INVALID_INPUT, f"concessions.{index}.quantity")
-    return Chosen(reservation_id, input.method.value, card, tuple(sorted(items.items())), input.idempotency_key)
+    return Chosen(
+        reservation_id,
+        input.method.value,
+        card,
+        tuple(sorted(items.items())),
+        input.idempotency_key,
+        asked_at=datetime.now(UTC),
+    )
 
 
 def _hash(chosen: Chosen) -> str:
