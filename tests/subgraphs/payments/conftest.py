@@ -89,8 +89,10 @@ class World:
             claims |= {"sub": str(customer), "scope": "customer"}
         token = jwt.encode(claims, self.keys[caller], algorithm="EdDSA", headers={"kid": caller})
         headers = {"Authorization": f"Bearer {token}", "Accept-Language": language}
+        # Escaped, so that halves of surrogate pairs can be sent too.
+        body = json.dumps({"query": document, "variables": variables})
         response = await self.payments.post(
-            "/graphql", json={"query": document, "variables": variables}, headers=headers
+            "/graphql", content=body, headers={**headers, "Content-Type": "application/json"}
         )
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()

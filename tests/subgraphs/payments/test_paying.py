@@ -1,11 +1,13 @@
 """The ways of a payment when everybody does their part."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import segno
 
 from subgraphs.payments.domain import br_code
 from subgraphs.payments.domain.payment import EXPIRY_LEEWAY
@@ -222,3 +224,27 @@ async def test_a_refund_repeated_is_one_refund(world: World, payer: UUID) -> Non
     assert error_codes(other) == [("IDEMPOTENCY_KEY_REUSED", "idempotencyKey")]
     await world.until("PARTIALLY_REFUNDED", payment["id"], payer)
     assert [event["type"] for event in await world.events(payment["id"])].count("payment.refunded") == 1
+
+
+# A hundred aliases of the picture are one drawing, not on the event loop.
+async def test_a_hundred_aliases_of_the_qr_code_are_drawn_once(
+    world: World, payer: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = await world.recorded(payer)
+    submit = "mutation ($input: SubmitPaymentInput!) { submitPayment(input: $input) { errors { code } } }"
+    given = {"input": {"paymentId": payment["id"]}}
+    await world(submit, given, caller="gateway", customer=payer)
+    drawn: list[int] = []
+    draw = segno.make_qr
+
+    def counting(text: str, **how: Any) -> Any:
+        drawn.append(threading.get_ident())
+        return draw(text, **how)
+
+    monkeypatch.setattr(segno, "make_qr", counting)
+    aliases = " ".join(f"a{number}: qrCodeSvg" for number in range(100))
+    document = f"query ($id: ID!) {{ payment(id: $id) {{ pix {{ {aliases} }} }} }}"
+    answer = await world(document, {"id": payment["id"]}, caller="gateway", customer=payer)
+    pictures = answer["data"]["payment"]["pix"]
+    assert (len(pictures), len(set(pictures.values())), len(drawn)) == (100, 1, 1)
+    assert threading.get_ident() not in drawn
