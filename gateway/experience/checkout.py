@@ -26,10 +26,15 @@ _PLACE: Final = """mutation PlaceConcessionOrder($input: PlaceConcessionOrderInp
   placeConcessionOrder(input: $input) {
     order { totalMinor currency }
     errors { code message field ... on OutOfStock { productIds } ... on ProductAgeRestricted { productIds } } } }"""
+_SETTLE_FREE: Final = """mutation SettleFreeReservation($input: SettleFreeReservationInput!) {
+  settleFreeReservation(input: $input) { errors { code message field } } }"""
 _PAY: Final = """mutation CreatePayment($input: CreatePaymentInput!) {
   createPayment(input: $input) { payment { id } errors { code message field } } }"""
 _SUBMIT: Final = """mutation SubmitPayment($input: SubmitPaymentInput!) {
   submitPayment(input: $input) { payment { id } errors { code message field } } }"""
+
+NOTHING_TO_PAY: Final = ""
+"""Instead of a payment's id: the reservation is confirmed without one."""
 
 _TO_ANSWER_SECONDS: Final = 0.5
 
@@ -53,7 +58,8 @@ class Chosen:
 class PaymentOutcome:
     """`errors` are payload errors as services give them; `reservation_known` says that it exists and is theirs.
 
-    `in_doubt`: the payment's submission was not answered; what became of it is found out by following the payment.
+    `payment_id` may be `NOTHING_TO_PAY`. `in_doubt`: the payment's submission was not answered; what became of it is
+    found out by following the payment.
     """
 
     payment_id: str | None = None
@@ -77,13 +83,23 @@ async def check_out(context: Context, customer_id: UUID, chosen: Chosen) -> Paym
     placed = await _place_concessions(context, customer_id, chosen, checkout["venueId"])
     if placed["errors"]:
         return PaymentOutcome(errors=placed["errors"], reservation_known=True)
-    concessions = placed["order"]["totalMinor"] if placed["order"] is not None else 0
-    created = (
-        await services.payments.ask(context, _PAY, {"input": _payment(customer_id, chosen, checkout, concessions)})
-    )["createPayment"]
+    total = checkout["totalMinor"] + (placed["order"]["totalMinor"] if placed["order"] is not None else 0)
+    if total == 0:
+        return await _settle_free(context, chosen)
+    created = (await services.payments.ask(context, _PAY, {"input": _payment(customer_id, chosen, checkout, total)}))[
+        "createPayment"
+    ]
     if created["errors"] or created["payment"] is None:
         return _outcome(created)
     return await _submit(context, created["payment"]["id"])
+
+
+async def _settle_free(context: Context, chosen: Chosen) -> PaymentOutcome:
+    """Payments is not asked: there is nothing to pay."""
+    given = {"input": {"reservationId": str(chosen.reservation_id)}}
+    answer = await context.adapters.services.ticketing.ask(context, _SETTLE_FREE, given)
+    errors = answer["settleFreeReservation"]["errors"]
+    return PaymentOutcome(None if errors else NOTHING_TO_PAY, errors, reservation_known=True)
 
 
 async def _submit(context: Context, payment_id: str) -> PaymentOutcome:
@@ -134,10 +150,10 @@ async def _birth_date(context: Context, customer_id: UUID) -> str | None:
     return None if profile is None else profile["birthDate"]
 
 
-def _payment(customer_id: UUID, chosen: Chosen, checkout: dict[str, Any], concessions_minor: int) -> dict[str, Any]:
+def _payment(customer_id: UUID, chosen: Chosen, checkout: dict[str, Any], total_minor: int) -> dict[str, Any]:
     return {
         "reference": f"reservation:{chosen.reservation_id}",
-        "amountMinor": checkout["totalMinor"] + concessions_minor,
+        "amountMinor": total_minor,
         "currency": checkout["currency"],
         "method": chosen.method,
         "card": None if chosen.card is None else {"paymentMethodId": chosen.card},

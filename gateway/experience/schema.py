@@ -27,7 +27,8 @@ _CACHED_DOCUMENTS = 500
 PAYS = """Pays what is held, with concessions if wanted.
 
 With `errors`, nothing was and nothing will be charged. Otherwise there is a `payment` to follow until it has an end,
-also when it is PROCESSING or CREATED still because its company did not answer in time."""
+also when it is PROCESSING or CREATED still because its company did not answer in time. What costs nothing is confirmed
+without a payment: then `payment` is null, and the `reservation` is to be followed."""
 
 
 @strawberry.type

@@ -11,7 +11,7 @@ import msgspec
 import strawberry
 import structlog
 
-from gateway.experience.checkout import Chosen, PaymentOutcome, check_out
+from gateway.experience.checkout import NOTHING_TO_PAY, Chosen, PaymentOutcome, check_out
 from gateway.experience.context import Context
 from gateway.experience.errors import SourceRefused, SourceUnavailable, StoreUnavailable
 from gateway.experience.ids import decode
@@ -143,15 +143,17 @@ async def _conclude(context: Context, customer_id: UUID, key: str, payment_id: s
 
 
 def _paying(reservation_id: strawberry.ID, payment_id: str) -> PayReservationPayload:
-    return PayReservationPayload(
-        payment=Payment(id=strawberry.ID(payment_id)), reservation=Reservation(id=reservation_id)
-    )
+    return PayReservationPayload(payment=_payment(payment_id), reservation=Reservation(id=reservation_id))
+
+
+def _payment(payment_id: str) -> Payment | None:
+    return None if payment_id == NOTHING_TO_PAY else Payment(id=strawberry.ID(payment_id))
 
 
 def _payload(context: Context, reservation_id: strawberry.ID, outcome: PaymentOutcome) -> PayReservationPayload:
     payload = PayReservationPayload(errors=[passed_on(context, error, _FIELDS) for error in outcome.errors])
     if outcome.payment_id is not None:
-        payload.payment = Payment(id=strawberry.ID(outcome.payment_id))
+        payload.payment = _payment(outcome.payment_id)
     if outcome.reservation_known:
         payload.reservation = Reservation(id=reservation_id)
     return payload

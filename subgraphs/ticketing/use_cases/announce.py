@@ -37,6 +37,14 @@ async def announce(connection: AsyncConnection, *changed: Reservation) -> None:
     await _notify(connection, [reservation.id for reservation in changed])
 
 
+async def announce_settled(connection: AsyncConnection, reservation: Reservation) -> None:
+    """Nothing is left to pay for it. Again: the same event."""
+    data = _data(reservation)
+    kind = "reservation.settled"
+    event = new_event(kind, source="ticketing", subject=reservation.id, data=data, id=f"{kind}:{reservation.id}")
+    await outbox.append(connection, event)
+
+
 async def _notify(connection: AsyncConnection, reservation_ids: Sequence[UUID]) -> None:
     await connection.execute(
         text("SELECT pg_notify(:channel, id) FROM unnest(CAST(:ids AS text[])) AS id"),
@@ -45,8 +53,13 @@ async def _notify(connection: AsyncConnection, reservation_ids: Sequence[UUID]) 
 
 
 def _event(reservation: Reservation) -> DomainEvent:
+    data = _data(reservation)
+    return new_event(_TYPES[reservation.status], source="ticketing", subject=reservation.id, data=data)
+
+
+def _data(reservation: Reservation) -> ReservationData:
     cancelled = reservation.status is ReservationStatus.CANCELLED
-    data = ReservationData(
+    return ReservationData(
         reservation_id=str(reservation.id),
         customer_id=str(reservation.customer_id),
         session_id=str(reservation.session_id),
@@ -58,4 +71,3 @@ def _event(reservation: Reservation) -> DomainEvent:
         paid_payment_id=str(reservation.payment_id) if cancelled and reservation.payment_id else None,
         rejection_code=reservation.rejection["code"] if reservation.rejection else None,
     )
-    return new_event(_TYPES[reservation.status], source="ticketing", subject=reservation.id, data=data)

@@ -178,6 +178,46 @@ async def test_a_declined_card_still_shows_its_payment_and_may_be_tried_again(bu
     }
 
 
+FREE = begun(checkout={**CHECKOUT, "totalMinor": 0})
+
+
+# What costs nothing: payments is not asked, and the reservation is to be followed; a replay is the same answer.
+@pytest.mark.parametrize("method", ["PIX", "CARD"])
+async def test_what_costs_nothing_is_taken_without_a_payment(buyer: Buyer, willing: Services, method: str) -> None:
+    willing.on("ticketing", "beginCheckout", FREE)
+    willing.on("ticketing", "settleFreeReservation", {"settleFreeReservation": {"errors": []}})
+    willing.on("concessions", "placeConcessionOrder", placed())
+    willing.answers["payments"].clear()
+    given = wanted(method=method, **({"card": {"paymentMethodId": "pm_card_visa"}} if method == "CARD" else {}))
+    expected = {"payment": None, "reservation": {"id": given["reservationId"]}, "errors": []}
+    assert await pay(buyer, given) == expected
+    assert willing.variables("ticketing", "settleFree") == [{"input": {"reservationId": str(UUID(int=3))}}]
+    asked = len(willing.asked)
+    assert await pay(buyer, given) == expected
+    assert len(willing.asked) == asked
+
+
+@pytest.mark.parametrize("code", ["EXPIRED", "INVALID_STATE", "AMOUNT_MISMATCH"])
+async def test_what_costs_nothing_and_cannot_be_had_is_refused(buyer: Buyer, willing: Services, code: str) -> None:
+    willing.on("ticketing", "beginCheckout", FREE)
+    error = {"code": code, "message": "Porque não.", "field": "reservationId"}
+    willing.on("ticketing", "settleFreeReservation", {"settleFreeReservation": {"errors": [error]}})
+    willing.on("concessions", "placeConcessionOrder", placed())
+    payload = await pay(buyer, wanted())
+    assert (payload["payment"], [(one["code"], one["field"]) for one in payload["errors"]]) == (
+        None,
+        [(code, "reservationId")],
+    )
+
+
+# Popcorn is paid for, whatever the tickets cost.
+async def test_concessions_to_free_tickets_are_paid(buyer: Buyer, willing: Services) -> None:
+    willing.on("ticketing", "beginCheckout", FREE)
+    items = [{"productId": global_id("Product", BEER), "quantity": 1}]
+    assert (await pay(buyer, wanted(concessions=items)))["payment"] == {"id": PAYMENT}
+    assert willing.variables("payments", "createPayment")[0]["input"]["amountMinor"] == 1_500
+
+
 # The payment is recorded, and its submission is not answered: no error, for it may be charged, but a payment to follow.
 @pytest.mark.parametrize(
     "answer",
