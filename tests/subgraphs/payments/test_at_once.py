@@ -18,6 +18,7 @@ from subgraphs.payments.repositories import payments
 from subgraphs.payments.use_cases.check_unfinished import withdraw_charges
 from subgraphs.payments.use_cases.create_payment import Created, CreatePayment, Refusal
 from subgraphs.payments.use_cases.settle_charge import settle_charge
+from subgraphs.payments.use_cases.submit_payment import submit_payment
 
 from .conftest import Desk
 
@@ -72,7 +73,8 @@ async def test_the_same_choice_at_once_is_one_charge(
 async def test_rival_choices_at_once_leave_one_charge(desk: Desk, db: Database) -> None:
     for number in range(ROUNDS):
         wanted = desk.wanted()
-        choices = [by_pix(wanted) if (number + one) % 3 else by_card(wanted) for one in range(AT_ONCE)]
+        at_once = 2 + number % 7
+        choices = [by_pix(wanted) if (number + one) % 3 else by_card(wanted) for one in range(at_once)]
         answers = await asyncio.gather(*map(desk.pay, choices))
         found = await of_reference(db, wanted.reference)
         (one,) = payable(found)
@@ -146,6 +148,21 @@ async def test_what_a_dead_process_left_is_taken_over(desk: Desk, db: Database) 
         None,
         [PaymentStatus.REQUIRES_ACTION],
     )
+
+
+# Of two who submit the same charge one gets no answer from the bank: the other's stays payable, and is both's.
+async def test_a_failing_submission_does_not_close_what_another_has_made(desk: Desk, db: Database) -> None:
+    wanted = desk.wanted()
+    recorded = await desk.record(wanted)
+    await desk.sandbox.put("/faults/pix", json={"delay_ms": 3_500})
+    unlucky = asyncio.create_task(submit_payment(desk.ports, recorded))
+    await asyncio.sleep(0.5)  # its first request is under way, and will time out
+    await desk.sandbox.put("/faults/pix", json={})
+    assert (await submit_payment(desk.ports, recorded)).status is PaymentStatus.REQUIRES_ACTION
+    await desk.sandbox.put("/faults/pix", json={"http_500": 50})
+    assert (await unlucky).status is PaymentStatus.REQUIRES_ACTION
+    await desk.sandbox.put("/faults/pix", json={})
+    assert await desk.open_charges() == [recorded.id.hex]
 
 
 # The bank makes the charge while the buyer cancels: nobody can pay it afterwards.
