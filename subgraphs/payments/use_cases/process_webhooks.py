@@ -20,7 +20,9 @@ from subgraphs.payments.use_cases.act_on_notice import NotConfirmed, act_on_noti
 
 log = structlog.get_logger(__name__)
 
-BATCH: Final = 10
+BATCH: Final = 1
+"""A company may take 7 s to answer, and the shortest lease lasts 15: nobody takes a message that is being worked on."""
+
 MAX_ATTEMPTS: Final = 30
 """Some two hours. What a message would have told is asked for by ``check_payments`` anyway."""
 

@@ -1,24 +1,27 @@
 """Several windows, double clicks, callers who leave: one charge of a reservation lives, and everybody is told truly."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.chassis.database import Database
 from subgraphs.payments.domain.payment import Payment, PaymentMethod
 from subgraphs.payments.domain.states import CAPTURED, GIVEN_UP, OPEN, PaymentStatus
 from subgraphs.payments.gateways.port import Charge
 from subgraphs.payments.repositories import payments
-from subgraphs.payments.use_cases.check_unfinished import withdraw_charges
+from subgraphs.payments.use_cases.check_unfinished import check_payments, withdraw_charges
 from subgraphs.payments.use_cases.create_payment import Created, CreatePayment, Refusal
 from subgraphs.payments.use_cases.settle_charge import settle_charge
 from subgraphs.payments.use_cases.submit_payment import submit_payment
+from subgraphs.payments.use_cases.withdraw_charge import withdraw_charge
 
 from .conftest import Desk
 
@@ -36,6 +39,14 @@ def by_card(wanted: CreatePayment, card: str = "pm_card_visa") -> CreatePayment:
 
 def by_pix(wanted: CreatePayment, **changed: Any) -> CreatePayment:
     return replace(wanted, method=PaymentMethod.PIX, card_token=None, idempotency_key=uuid4().hex, **changed)
+
+
+async def withdrawal(db: Database, payment_id: UUID) -> datetime | None:
+    """When its charge is to be withdrawn."""
+    async with db.connect() as connection:
+        statement = sa.text("SELECT withdraw_at FROM payments WHERE id = :id")
+        planned: datetime | None = (await connection.execute(statement, {"id": payment_id})).scalar_one()
+    return planned
 
 
 async def of_reference(db: Database, reference: str) -> list[Payment]:
@@ -150,8 +161,44 @@ async def test_what_a_dead_process_left_is_taken_over(desk: Desk, db: Database) 
     )
 
 
+class Interrupted(Database):
+    """Before each of its transactions somebody else has a turn."""
+
+    def __init__(self, url: str, interrupt: Callable[[], Awaitable[Any]]) -> None:
+        super().__init__(url)
+        self._interrupt = interrupt
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        await self._interrupt()
+        async with super().transaction() as connection:
+            yield connection
+
+
+# However often others come first: who gives up in the end has closed nothing without putting something in its place.
+async def test_who_gives_up_leaves_a_charge(desk: Desk, db: Database, url: str) -> None:
+    wanted = desk.wanted()
+
+    async def come_first() -> None:
+        if not payable(await of_reference(db, wanted.reference)):
+            assert (await desk.pay(by_pix(wanted, amount_minor=16_000))).refusal is None
+
+    interrupted = Interrupted(url, come_first)
+    by_a_clock_that_is_ahead = datetime.now(UTC) + timedelta(hours=1)
+    hasty = replace(by_card(wanted), asked_at=by_a_clock_that_is_ahead)
+    try:
+        answer = await replace(desk, ports=replace(desk.ports, database=interrupted)).pay(hasty)
+    finally:
+        await interrupted.dispose()
+    assert answer == Created(None, Refusal.IN_PROCESS)
+    found = await of_reference(db, wanted.reference)
+    assert [payment.status for payment in payable(found)] == [PaymentStatus.REQUIRES_ACTION]
+    assert len(found) == 3
+
+
 # Of two who submit the same charge one gets no answer from the bank: the other's stays payable, and is both's.
 async def test_a_failing_submission_does_not_close_what_another_has_made(desk: Desk, db: Database) -> None:
+    await desk.pay(desk.wanted())  # the bank's token is there
     wanted = desk.wanted()
     recorded = await desk.record(wanted)
     await desk.sandbox.put("/faults/pix", json={"delay_ms": 3_500})
@@ -162,7 +209,7 @@ async def test_a_failing_submission_does_not_close_what_another_has_made(desk: D
     await desk.sandbox.put("/faults/pix", json={"http_500": 50})
     assert (await unlucky).status is PaymentStatus.REQUIRES_ACTION
     await desk.sandbox.put("/faults/pix", json={})
-    assert await desk.open_charges() == [recorded.id.hex]
+    assert recorded.id.hex in await desk.open_charges()
 
 
 # The bank makes the charge while the buyer cancels: nobody can pay it afterwards.
@@ -179,3 +226,36 @@ async def test_a_charge_that_is_made_after_its_end_is_withdrawn(desk: Desk, db: 
     assert await desk.open_charges() == []
     (payment,) = await of_reference(db, wanted.reference)
     assert payment.status in GIVEN_UP
+
+
+# The charge was made after it had been looked for, and not found: the newer plan to withdraw it is kept.
+async def test_a_withdrawal_planned_anew_is_not_forgotten(desk: Desk, db: Database) -> None:
+    recorded = await desk.record(desk.wanted())
+    now = datetime.now(UTC)
+    async with db.transaction() as connection:
+        await payments.set_provider_reference(connection, recorded.id, recorded.id.hex, now)
+    await settle_charge(desk.ports, recorded.id, Charge("", PaymentStatus.CANCELLED), withdraw_at=now)
+    await withdraw_charge(desk.ports, recorded.id, now - timedelta(seconds=1))
+    assert await withdrawal(db, recorded.id) == now
+    await withdraw_charge(desk.ports, recorded.id, now)
+    assert await withdrawal(db, recorded.id) is None
+
+
+# Nobody else ends it: a little after its time the bank has the last word.
+@pytest.mark.parametrize(("paid", "expected"), [(False, PaymentStatus.EXPIRED), (True, PaymentStatus.SUCCEEDED)])
+async def test_a_payment_ends_by_itself(desk: Desk, db: Database, paid: bool, expected: PaymentStatus) -> None:
+    wanted = desk.wanted()
+    answer = await desk.pay(wanted)
+    assert answer.payment
+    if paid:
+        await desk.sandbox.post(f"/charges/{answer.payment.id.hex}/pay")
+    in_time = replace(desk.ports, now=lambda: wanted.expires_at + timedelta(seconds=59))
+    afterwards = replace(desk.ports, now=lambda: wanted.expires_at + timedelta(seconds=61))
+    if not paid:
+        await check_payments(in_time, "pix", timedelta())
+        (payment,) = await of_reference(db, wanted.reference)
+        assert payment.status is PaymentStatus.REQUIRES_ACTION
+    await check_payments(afterwards, "pix", timedelta())
+    (payment,) = await of_reference(db, wanted.reference)
+    assert payment.status is expected
+    assert answer.payment.id.hex not in await desk.open_charges()

@@ -40,6 +40,7 @@ async def count(world: World, kind: str) -> int:
 # However the bank's answer is spoilt, an error means that nothing is charged, ever; asked again it is a new payment.
 @pytest.mark.parametrize("fault", ["http_500", "http_500_after", "malformed"])
 async def test_a_bank_that_spoils_its_answers(world: World, payer: UUID, fault: str) -> None:
+    other = await world.created(payer)  # the bank's token is there
     await world.faults("pix", **{fault: 50})
     wanted = fixed_input()
     failed = await world.create(payer, **wanted)
@@ -50,7 +51,8 @@ async def test_a_bank_that_spoils_its_answers(world: World, payer: UUID, fault: 
     await world.faults("pix")
     await world.look_now()
     await until_withdrawn(world)
-    assert (await world.sandbox.get("/charges")).json() == []
+    payable = (await world.sandbox.get("/charges")).json()
+    assert [charge["reference"] for charge in payable] == [raw(other["id"]).replace("-", "")]
     assert await world.event_types(failed["payment"]["id"]) == ["payment.created", "payment.failed"]
 
     payment = await world.created(payer, **wanted)
@@ -113,6 +115,16 @@ async def test_a_card_whose_charge_is_in_doubt_is_followed(world: World, payer: 
     assert (await world.sandbox.post(f"/charges/{raw(recorded['id'])}/pay")).status_code == 409
 
 
+# Also when the company is well again at once: what was asked of it is not taken back behind the payer's back.
+async def test_a_card_in_doubt_is_not_given_up_at_once(world: World, payer: UUID) -> None:
+    recorded = await world.recorded(payer, method="CARD", card={"paymentMethodId": "pm_card_visa"})
+    await open_only(world, payer, recorded["id"])
+    await world.faults("stripe", http_500=2)  # the confirmation, and its repetition
+    in_doubt = await world.submit(recorded["id"], payer)
+    assert (in_doubt["errors"], in_doubt["payment"]["status"]) == ([], "PROCESSING")
+    assert (await world.submit(recorded["id"], payer))["payment"]["status"] == "SUCCEEDED"
+
+
 async def open_only(world: World, payer: UUID, payment_id: str) -> None:
     """The card company has the charge, and is cut off before it is asked to take the money."""
     await world.faults("stripe", delay_ms=1_500)
@@ -143,6 +155,7 @@ async def test_a_single_fault_is_repeated_over(world: World, payer: UUID) -> Non
 
 # The payer has gone while the bank was asked: the payment ends, and its charge is withdrawn.
 async def test_a_payment_cut_off_ends(world: World, payer: UUID) -> None:
+    other = await world.created(payer)  # the bank's token is there
     recorded = await world.recorded(payer)
     await world.faults("pix", delay_ms=1_000)
     world.payments.headers["X-Request-Timeout-Ms"] = "400"
@@ -155,7 +168,8 @@ async def test_a_payment_cut_off_ends(world: World, payer: UUID) -> None:
     await world.until("FAILED", recorded["id"], payer)
     await world.look_now()
     await until_withdrawn(world)
-    assert (await world.sandbox.get("/charges")).json() == []
+    payable = (await world.sandbox.get("/charges")).json()
+    assert [charge["reference"] for charge in payable] == [raw(other["id"]).replace("-", "")]
 
 
 # The payer asks once more instead: the same payment goes on.
