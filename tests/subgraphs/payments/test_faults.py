@@ -99,40 +99,28 @@ async def test_a_card_company_that_spoils_its_answers(world: World, payer: UUID,
 # The card may have been charged, and nobody says so: no error, but a payment to follow, whose outcome is found out.
 @pytest.mark.parametrize(("fault", "outcome"), [("http_500", "FAILED"), ("http_500_after", "SUCCEEDED")])
 async def test_a_card_whose_charge_is_in_doubt_is_followed(world: World, payer: UUID, fault: str, outcome: str) -> None:
-    recorded = await world.recorded(payer, method="CARD", card={"paymentMethodId": "pm_card_visa"})
-    await open_only(world, payer, recorded["id"])
-    await world.faults("stripe", drop_webhooks=True, **{fault: 50})
-    in_doubt = await world.submit(recorded["id"], payer)
+    await world.faults("stripe", drop_webhooks=True, only="/confirm", **{fault: 50})
+    in_doubt = await world.by_card(payer)
     assert (in_doubt["errors"], in_doubt["payment"]["status"]) == ([], "PROCESSING")
+    payment_id = in_doubt["payment"]["id"]
+    await world.faults("stripe", drop_webhooks=True, http_500=50)
     await world.look_now()  # nobody takes silence for an answer
     await asyncio.sleep(1.1)
-    assert (await world.payment(recorded["id"], payer) or {})["status"] == "PROCESSING"
+    assert (await world.payment(payment_id, payer) or {})["status"] == "PROCESSING"
 
     await world.faults("stripe", drop_webhooks=True)
     await world.look_now()
-    found = await world.until(outcome, recorded["id"], payer)
+    found = await world.until(outcome, payment_id, payer)
     assert found["failure"] is None or found["failure"]["code"] == "GATEWAY_UNAVAILABLE"
-    assert (await world.sandbox.post(f"/charges/{raw(recorded['id'])}/pay")).status_code == 409
+    assert (await world.sandbox.post(f"/charges/{raw(payment_id)}/pay")).status_code == 409
 
 
 # Also when the company is well again at once: what was asked of it is not taken back behind the payer's back.
 async def test_a_card_in_doubt_is_not_given_up_at_once(world: World, payer: UUID) -> None:
-    recorded = await world.recorded(payer, method="CARD", card={"paymentMethodId": "pm_card_visa"})
-    await open_only(world, payer, recorded["id"])
-    await world.faults("stripe", http_500=2)  # the confirmation, and its repetition
-    in_doubt = await world.submit(recorded["id"], payer)
+    await world.faults("stripe", only="/confirm", http_500=2)  # the confirmation, and its repetition
+    in_doubt = await world.by_card(payer)
     assert (in_doubt["errors"], in_doubt["payment"]["status"]) == ([], "PROCESSING")
-    assert (await world.submit(recorded["id"], payer))["payment"]["status"] == "SUCCEEDED"
-
-
-async def open_only(world: World, payer: UUID, payment_id: str) -> None:
-    """The card company has the charge, and is cut off before it is asked to take the money."""
-    await world.faults("stripe", delay_ms=1_500)
-    world.payments.headers["X-Request-Timeout-Ms"] = "2000"
-    with pytest.raises(TypeError):  # no data: the deadline has passed
-        await world.submit(payment_id, payer)
-    del world.payments.headers["X-Request-Timeout-Ms"]
-    assert (await world.payment(payment_id, payer) or {})["status"] == "PROCESSING"
+    assert (await world.submit(in_doubt["payment"]["id"], payer))["payment"]["status"] == "SUCCEEDED"
 
 
 # The caller never heard of the payment that was recorded: it is never submitted, and ends.
