@@ -32,7 +32,7 @@ class CreatePaymentInput:
     description: str | None = None
     payer_name: str | None = None
     asked_at: datetime | None = strawberry.field(
-        default=None, description="When the payer asked; null: now. What is payable by then may be replaced."
+        default=None, description="When the payer asked; null: now. What the payer was told of before may be replaced."
     )
 
 

@@ -7,7 +7,7 @@ open payment of a reference: asked for again it is the same one, and another way
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -28,14 +28,16 @@ from subgraphs.payments.use_cases.close_charge import close_charge
 log = structlog.get_logger(__name__)
 
 ROUNDS: Final = 3
+TELLING: Final = timedelta(seconds=3)
+"""How long an answer may be on its way to the payer."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreatePayment:
     """Checked at the edge. ``card_token`` exactly for cards. A replay may differ in ``payer_name`` and ``asked_at``.
 
-    ``asked_at`` is when the payer asked: what was payable by then is known to the payer, and another way to pay takes
-    its place; what becomes payable later has been asked for at the same time, and stays.
+    ``asked_at`` is when the payer asked. What the payer was told of before may be replaced by another way to pay; what
+    becomes payable at about that time, or later, has been asked for at the same time, and stays.
     """
 
     payer_id: UUID
@@ -203,7 +205,7 @@ async def _resolve_earlier(ports: Ports, command: CreatePayment) -> Refusal | No
 
 
 def _is_asked_at_the_same_time(earlier: Payment, command: CreatePayment, now: datetime) -> bool:
-    """Its caller has no answer yet, or got it after this request was made."""
+    """Its caller had no answer yet, as far as can be known, when this request was made."""
     if earlier.status is PaymentStatus.REQUIRES_ACTION:
-        return command.asked_at is not None and earlier.updated_at > command.asked_at
+        return command.asked_at is not None and earlier.updated_at + TELLING > command.asked_at
     return earlier.status in OPEN and earlier.created_at + FIRST_CHECK > now

@@ -18,7 +18,7 @@ from subgraphs.payments.domain.states import CAPTURED, GIVEN_UP, OPEN, PaymentSt
 from subgraphs.payments.gateways.port import Charge
 from subgraphs.payments.repositories import payments
 from subgraphs.payments.use_cases.check_unfinished import check_payments, withdraw_charges
-from subgraphs.payments.use_cases.create_payment import Created, CreatePayment, Refusal
+from subgraphs.payments.use_cases.create_payment import TELLING, Created, CreatePayment, Refusal
 from subgraphs.payments.use_cases.settle_charge import settle_charge
 from subgraphs.payments.use_cases.submit_payment import submit_payment
 from subgraphs.payments.use_cases.withdraw_charge import withdraw_charge
@@ -39,6 +39,11 @@ def by_card(wanted: CreatePayment, card: str = "pm_card_visa") -> CreatePayment:
 
 def by_pix(wanted: CreatePayment, **changed: Any) -> CreatePayment:
     return replace(wanted, method=PaymentMethod.PIX, card_token=None, idempotency_key=uuid4().hex, **changed)
+
+
+def a_moment_later(wanted: CreatePayment) -> CreatePayment:
+    """Asked for when the answer to what was asked before has arrived."""
+    return replace(wanted, asked_at=datetime.now(UTC) + TELLING)
 
 
 async def withdrawal(db: Database, payment_id: UUID) -> datetime | None:
@@ -120,14 +125,14 @@ async def test_callers_who_leave_leave_no_charge_behind(desk: Desk, db: Database
         assert (await connection.execute(sa.text("SELECT count(*) FROM payments"))).scalar_one() >= ROUNDS
 
 
-# Having seen the Pix code, the payer chooses the card: it takes the place of the charge, however quickly.
+# Having seen the Pix code, the payer chooses the card: it takes the place of the charge.
 async def test_another_choice_afterwards_takes_the_place(desk: Desk, db: Database) -> None:
     for _ in range(10):
         wanted = desk.wanted()
         first = await desk.pay(by_pix(wanted))
-        second = await desk.pay(by_card(wanted, "pm_card_chargeDeclined"))
+        second = await desk.pay(a_moment_later(by_card(wanted, "pm_card_chargeDeclined")))
         third = await desk.pay(by_pix(wanted, amount_minor=16_000))
-        fourth = await desk.pay(by_pix(wanted))
+        fourth = await desk.pay(a_moment_later(by_pix(wanted)))
         refusals = [answer.refusal for answer in (first, second, third, fourth)]
         assert refusals == [None, Refusal.DECLINED, None, None]
         statuses = {payment.id: payment.status for payment in await of_reference(db, wanted.reference)}
@@ -144,7 +149,7 @@ async def test_another_choice_afterwards_takes_the_place(desk: Desk, db: Databas
 async def test_a_replay_of_what_was_replaced_is_refused(desk: Desk) -> None:
     wanted = desk.wanted()
     await desk.pay(wanted)
-    await desk.pay(by_card(wanted))
+    await desk.pay(a_moment_later(by_card(wanted)))
     assert await desk.pay(wanted) == Created(None, Refusal.REPLACED)
 
 
