@@ -22,7 +22,7 @@ class PaymentRequests:
     table: str
 
     async def claim(self, customer_id: UUID, idempotency_key: str, input_hash: str) -> str | None:
-        """Keeps the key for this input; the payment's global id when this input has been paid with it before.
+        """Keeps the key for this input; what was concluded when this input has been paid with it before.
 
         Raises KeyReused when the key is another input's, and StoreUnavailable.
         """
@@ -47,7 +47,7 @@ class PaymentRequests:
         return attributes["payment_id"]["S"] if "payment_id" in attributes else None
 
     async def conclude(self, customer_id: UUID, idempotency_key: str, payment_id: str) -> None:
-        """Keeps the payment as the key's result. Raises StoreUnavailable."""
+        """Keeps the payment's id, or NOTHING_TO_PAY, as the key's result. Raises StoreUnavailable."""
         try:
             await self.aws.call(
                 self.aws.dynamodb.update_item,

@@ -24,6 +24,12 @@ log = structlog.get_logger(__name__)
 
 _CACHED_DOCUMENTS = 500
 
+PAYS = """Pays what is held, with concessions if wanted.
+
+With `errors`, nothing was and nothing will be charged. Otherwise there is a `payment` to follow until it has an end,
+also when it is PROCESSING or CREATED still because its company did not answer in time. What costs nothing is confirmed
+without a payment: then `payment` is null, and the `reservation` is to be followed."""
+
 
 @strawberry.type
 class Query:
@@ -37,9 +43,7 @@ class Mutation:
         resolver=request_reservation,
         description="Takes a place in the queue of a sector. Follow it with `reservationStatus`, or poll.",
     )
-    pay_reservation: PayReservationPayload = strawberry.field(
-        resolver=pay_reservation, description="Pays what is held, with concessions if wanted. Errors charge nothing."
-    )
+    pay_reservation: PayReservationPayload = strawberry.field(resolver=pay_reservation, description=PAYS)
     send_suggestion_feedback: SendSuggestionFeedbackPayload = strawberry.field(
         resolver=send_suggestion_feedback, description="What became of a suggestion; it makes the next ones better."
     )

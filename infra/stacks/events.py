@@ -25,6 +25,7 @@ LISTENERS = {
         "payment.expired",
         "payment.cancelled",
         "reservation.cancelled",
+        "reservation.settled",
     ),
 }
 

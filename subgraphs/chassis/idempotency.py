@@ -55,6 +55,11 @@ def key_is_valid(key: str) -> bool:
     return 0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()
 
 
+async def release(connection: AsyncConnection, scope: str, key: str) -> None:
+    """Forget what came of a key, so that it may be used again: only for results that changed nothing."""
+    await connection.execute(sa.delete(_idempotency).where(_idempotency.c.scope == scope, _idempotency.c.key == key))
+
+
 async def run_once(
     connection: AsyncConnection,
     scope: str,

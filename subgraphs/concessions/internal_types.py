@@ -30,7 +30,7 @@ class PlaceConcessionOrderInput:
 class ConfirmConcessionOrderInput:
     reservation_id: strawberry.ID
     customer_id: strawberry.ID
-    payment_id: strawberry.ID
+    payment_id: strawberry.ID | None = strawberry.field(default=None, description="Null: nothing had to be paid.")
     paid_minor: int | None = None
 
 

@@ -77,7 +77,7 @@ class Mutation:
                 connection,
                 reservation_id=_raw_id(input.reservation_id),
                 customer_id=_raw_id(input.customer_id),
-                payment_id=_raw_id(input.payment_id),
+                payment_id=None if input.payment_id is None else _raw_id(input.payment_id),
                 paid_minor=input.paid_minor,
                 today=_today(),
             )

@@ -1,50 +1,75 @@
-"""What runs beside the requests: acting upon stored webhooks, and looking after what nobody tells us about."""
+"""What runs beside the requests: acting upon stored webhooks, and looking after what nobody tells us about.
+
+Each company has lanes of its own, so that one that is slow or away holds up nothing of the other's. A lane outlives
+every fault: what was to be done is still in the database.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from subgraphs.chassis.app import Running
 from subgraphs.payments.ports import Ports
-from subgraphs.payments.use_cases.check_unfinished import check_unfinished
+from subgraphs.payments.use_cases.check_unfinished import check_payments, push_refunds, withdraw_charges
 from subgraphs.payments.use_cases.process_webhooks import process_webhooks
 
 log = structlog.get_logger(__name__)
 
-WEBHOOK_TICK_S: Final = 1.0
-CHECK_TICK_S: Final = 1.0
+TICK_S: Final = 1.0
 
-# The database is away for a moment: what was to be done is still in it when it comes back.
-_PASSING: Final = (SQLAlchemyError, OSError, TimeoutError)
+Work = Callable[[str], Awaitable[int]]
 
 
 async def act_on_webhooks(running: Running, stopping: asyncio.Event) -> None:
     ports: Ports = running.resources
-    while not stopping.is_set():
-        ports.webhook_stored.clear()
-        try:
-            taken = await process_webhooks(ports)
-        except _PASSING:
-            log.exception("webhooks_not_processed")
-            taken = 0
-        if not taken:
-            await _first_of(stopping, ports.webhook_stored, seconds=WEBHOOK_TICK_S)
+
+    async def process(provider: str) -> int:
+        return await process_webhooks(ports, provider)
+
+    await asyncio.gather(
+        *(_lane(process, provider, stopping, ports.webhook_stored[provider]) for provider in ports.gateways.providers())
+    )
 
 
 async def look_after_unfinished(running: Running, stopping: asyncio.Event) -> None:
     ports: Ports = running.resources
     pause = timedelta(seconds=running.settings.check_open_after_seconds)
+
+    async def check(provider: str) -> int:
+        return await check_payments(ports, provider, pause)
+
+    async def push(provider: str) -> int:
+        return await push_refunds(ports, provider)
+
+    async def withdraw(provider: str) -> int:
+        return await withdraw_charges(ports, provider)
+
+    await asyncio.gather(
+        *(
+            _lane(work, provider, stopping)
+            for provider in ports.gateways.providers()
+            for work in (check, push, withdraw)
+        )
+    )
+
+
+async def _lane(work: Work, provider: str, stopping: asyncio.Event, news: asyncio.Event | None = None) -> None:
+    """Go on while there is something to do, else wait for news or a tick."""
     while not stopping.is_set():
+        if news is not None:
+            news.clear()
         try:
-            await check_unfinished(ports, pause)
-        except _PASSING:
-            log.exception("unfinished_not_checked")
-        await _first_of(stopping, seconds=CHECK_TICK_S)
+            done = await work(provider)
+        except Exception:
+            log.exception("lane_stumbled", lane=work.__name__, provider=provider)
+            done = 0
+        if not done or news is None:
+            await _first_of(*(event for event in (stopping, news) if event is not None), seconds=TICK_S)
 
 
 async def _first_of(*events: asyncio.Event, seconds: float) -> None:

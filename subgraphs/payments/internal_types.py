@@ -31,10 +31,18 @@ class CreatePaymentInput:
     card: CreatePaymentCardInput | None = None
     description: str | None = None
     payer_name: str | None = None
+    asked_at: datetime | None = strawberry.field(
+        default=None, description="When the payer asked; null: now. What the payer was told of before may be replaced."
+    )
+
+
+@strawberry.federation.input(inaccessible=True)
+class SubmitPaymentInput:
+    payment_id: strawberry.ID = strawberry.field(description="The global id that `createPayment` gave.")
 
 
 @strawberry.federation.type(inaccessible=True)
-class CreatePaymentPayload:
+class PaymentPayload:
     payment: Payment | None
     errors: list[UserError]
 

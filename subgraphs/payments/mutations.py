@@ -10,46 +10,55 @@ from uuid import UUID
 import strawberry
 
 from subgraphs.chassis import idempotency
+from subgraphs.chassis.graphql import global_id
 from subgraphs.chassis.graphql.context import Info
 from subgraphs.chassis.graphql.errors import BadInput, ClientFault
 from subgraphs.chassis.graphql.guards import GATEWAY, customer_of, internal_only
 from subgraphs.chassis.graphql.types import ErrorCode, user_error
 from subgraphs.payments.domain.payment import FailureCode, PaymentMethod
 from subgraphs.payments.domain.refunds import Refund
+from subgraphs.payments.domain.text import is_acceptable, one_line
 from subgraphs.payments.errors import GatewayFault
 from subgraphs.payments.internal_types import (
     CancelPaymentsInput,
     CancelPaymentsPayload,
     CreatePaymentInput,
-    CreatePaymentPayload,
     ExpirePaymentInput,
     ExpirePaymentPayload,
+    PaymentPayload,
     ReconciledPayment,
     ReconcilePaymentsInput,
     ReconcilePaymentsPayload,
     RefundPaymentInput,
     RefundPaymentPayload,
+    SubmitPaymentInput,
 )
 from subgraphs.payments.ports import Ports
-from subgraphs.payments.texts import failure_text
+from subgraphs.payments.repositories import payments
+from subgraphs.payments.texts import failure_text, refusal_text
 from subgraphs.payments.types import payment_type
 from subgraphs.payments.use_cases.cancel_payments import cancel_payments
-from subgraphs.payments.use_cases.create_payment import Created, CreatePayment, Refusal, create_payment
+from subgraphs.payments.use_cases.create_payment import Created, CreatePayment, Refusal, create_payment, outcome_of
 from subgraphs.payments.use_cases.expire_payment import expire_payment
 from subgraphs.payments.use_cases.reconcile_payments import reconcile_payments
 from subgraphs.payments.use_cases.refund_payment import RefundPayment, RefundRefusal, refund_payment
+from subgraphs.payments.use_cases.submit_payment import submit_payment
 
-MAX_AMOUNT_MINOR: Final = 100_000_000
+MAX_AMOUNT_MINOR: Final = 99_999_999  # the card company's most
 LONGEST_LIFE: Final = timedelta(days=7)
+DESCRIPTION_LENGTH: Final = 140  # of ``solicitacaoPagador`` in the Pix API v2
+NAME_LENGTH: Final = 200  # of ``infoAdicionais`` there
 
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,99}", re.ASCII)
 _CARD_TOKEN: Final = re.compile(r"pm_[A-Za-z0-9_]{1,60}", re.ASCII)
 
 _CODE_OF_REFUSAL: Final = {
     Refusal.KEY_REUSED: (ErrorCode.IDEMPOTENCY_KEY_REUSED, "idempotencyKey"),
+    Refusal.TOO_SMALL: (ErrorCode.AMOUNT_TOO_SMALL, "method"),
     Refusal.EXPIRED: (ErrorCode.EXPIRED, "expiresAt"),
     Refusal.ALREADY_PAID: (ErrorCode.INVALID_STATE, None),
     Refusal.IN_PROCESS: (ErrorCode.INVALID_STATE, None),
+    Refusal.REPLACED: (ErrorCode.INVALID_STATE, None),
     Refusal.DECLINED: (ErrorCode.PAYMENT_DECLINED, None),
     Refusal.GATEWAY_UNAVAILABLE: (ErrorCode.SERVICE_UNAVAILABLE, None),
 }
@@ -69,14 +78,16 @@ class GatewayNotAvailable(ClientFault):
 
 @strawberry.type
 class Mutation:
-    @strawberry.federation.mutation(inaccessible=True)
-    async def create_payment(self, info: Info, input: CreatePaymentInput) -> CreatePaymentPayload:
+    @strawberry.federation.mutation(
+        inaccessible=True, description="Records it; `submitPayment` brings it to its gateway. Errors charge nothing."
+    )
+    async def create_payment(self, info: Info, input: CreatePaymentInput) -> PaymentPayload:
         internal_only(info, GATEWAY)
         payer_id = customer_of(info)
         ports = _ports(info)
         wrong = _wrong_field(ports, input)
         if wrong is not None:
-            return CreatePaymentPayload(payment=None, errors=[user_error(info, ErrorCode.INVALID_INPUT, wrong)])
+            return PaymentPayload(payment=None, errors=[user_error(info, ErrorCode.INVALID_INPUT, wrong)])
         command = CreatePayment(
             payer_id=payer_id,
             reference=input.reference,
@@ -84,12 +95,29 @@ class Mutation:
             currency=input.currency.value,
             method=input.method,
             card_token=input.card.payment_method_id if input.card else None,
-            description=input.description,
-            payer_name=input.payer_name,
+            description=_one_line(input.description, DESCRIPTION_LENGTH),
+            payer_name=_one_line(input.payer_name, NAME_LENGTH),
             expires_at=input.expires_at.astimezone(UTC),
             idempotency_key=input.idempotency_key,
+            asked_at=input.asked_at.astimezone(UTC) if input.asked_at else None,
         )
-        return _created(info, await create_payment(ports, command))
+        return _payload(info, await create_payment(ports, command))
+
+    @strawberry.federation.mutation(
+        inaccessible=True,
+        description="An error means that nothing was and nothing will be charged; else the payment is to be followed.",
+    )
+    async def submit_payment(self, info: Info, input: SubmitPaymentInput) -> PaymentPayload:
+        internal_only(info, GATEWAY)
+        payer_id = customer_of(info)
+        payment_id = global_id.decode("Payment", input.payment_id)
+        payment = None
+        if payment_id is not None:
+            async with info.context.database.connect() as connection:
+                payment = (await payments.list_of_payer(connection, payer_id, [payment_id])).get(payment_id)
+        if payment is None:
+            return PaymentPayload(payment=None, errors=[user_error(info, ErrorCode.NOT_FOUND, "paymentId")])
+        return _payload(info, outcome_of(await submit_payment(_ports(info), payment)))
 
     @strawberry.federation.mutation(inaccessible=True)
     async def reconcile_payments(
@@ -151,7 +179,7 @@ class Mutation:
         command = RefundPayment(
             payment_id=_raw_id(input.payment_id),
             amount_minor=input.amount_minor,
-            reason=input.reason,
+            reason=one_line(input.reason, NAME_LENGTH),
             idempotency_key=input.idempotency_key,
         )
         outcome = await refund_payment(_ports(info), command)
@@ -170,14 +198,16 @@ def _ports(info: Info) -> Ports:
     return cast("Ports", info.context.resources)
 
 
-def _created(info: Info, outcome: Created) -> CreatePaymentPayload:
+def _payload(info: Info, outcome: Created) -> PaymentPayload:
     payment = None if outcome.payment is None else payment_type(info, outcome.payment)
     if outcome.refusal is None:
-        return CreatePaymentPayload(payment=payment, errors=[])
+        return PaymentPayload(payment=payment, errors=[])
     code, field = _CODE_OF_REFUSAL[outcome.refusal]
     failure: FailureCode | None = outcome.payment.failure_code if outcome.payment else None
-    message = failure_text(failure, info.context.locale) if outcome.refusal is Refusal.DECLINED and failure else None
-    return CreatePaymentPayload(payment=payment, errors=[user_error(info, code, field, message)])
+    message = refusal_text(outcome.refusal, info.context.locale)
+    if failure is not None:
+        message = failure_text(failure, info.context.locale)
+    return PaymentPayload(payment=payment, errors=[user_error(info, code, field, message)])
 
 
 def _wrong_field(ports: Ports, given: CreatePaymentInput) -> str | None:
@@ -185,12 +215,13 @@ def _wrong_field(ports: Ports, given: CreatePaymentInput) -> str | None:
     is_card = given.method is PaymentMethod.CARD
     checks = (
         ("reference", _REFERENCE.fullmatch(given.reference) is not None),
-        ("amountMinor", 50 <= given.amount_minor <= MAX_AMOUNT_MINOR),  # 50 is the card company's least
+        ("amountMinor", 1 <= given.amount_minor <= MAX_AMOUNT_MINOR),
         ("card", is_card == (given.card is not None)),
         ("card.paymentMethodId", given.card is None or _CARD_TOKEN.fullmatch(given.card.payment_method_id) is not None),
-        ("description", given.description is None or _is_text(given.description, 140)),
-        ("payerName", given.payer_name is None or _is_text(given.payer_name, 200)),
+        ("description", given.description is None or is_acceptable(given.description)),
+        ("payerName", given.payer_name is None or is_acceptable(given.payer_name)),
         ("expiresAt", given.expires_at.tzinfo is not None),
+        ("askedAt", given.asked_at is None or given.asked_at.tzinfo is not None),
         ("idempotencyKey", idempotency.key_is_valid(given.idempotency_key)),
     )
     for field, holds in checks:
@@ -202,13 +233,13 @@ def _wrong_field(ports: Ports, given: CreatePaymentInput) -> str | None:
 def _wrong_refund_field(given: RefundPaymentInput) -> str | None:
     if given.amount_minor is not None and not 1 <= given.amount_minor <= MAX_AMOUNT_MINOR:
         return "amountMinor"
-    if not _is_text(given.reason, 200):
+    if not (is_acceptable(given.reason) and one_line(given.reason, NAME_LENGTH)):
         return "reason"
     return None if idempotency.key_is_valid(given.idempotency_key) else "idempotencyKey"
 
 
-def _is_text(text: str, longest: int) -> bool:
-    return 1 <= len(text) <= longest and text.isprintable()
+def _one_line(text: str | None, longest: int) -> str | None:
+    return None if text is None else one_line(text, longest) or None
 
 
 def _raw_id(given: str) -> UUID:

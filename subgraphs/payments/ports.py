@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,9 @@ class Gateways:
     def of_method(self, method: PaymentMethod) -> PaymentGateway:
         return self.pix if method is PaymentMethod.PIX else self.card
 
+    def providers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.pix.provider, self.card.provider)))
+
     def of(self, payment: Payment) -> PaymentGateway:
         return self.of_method(payment.method)
 
@@ -32,10 +36,10 @@ class Gateways:
 class Ports:
     """Use cases that talk to a gateway open short transactions before and after, never around it.
 
-    ``webhook_stored`` wakes whoever processes webhooks.
+    ``webhook_stored`` wakes, by provider, whoever processes its webhooks.
     """
 
     database: Database
     gateways: Gateways
     now: Callable[[], datetime] = utc_now
-    webhook_stored: asyncio.Event = field(default_factory=asyncio.Event)
+    webhook_stored: dict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))

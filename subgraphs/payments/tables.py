@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import sqlalchemy as sa
@@ -10,8 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from subgraphs.chassis import idempotency, outbox
 from subgraphs.chassis.database import NAMING_CONVENTION
 from subgraphs.payments.domain.payment import PaymentMethod
-from subgraphs.payments.domain.refunds import RefundStatus
-from subgraphs.payments.domain.states import OPEN, PaymentStatus
+from subgraphs.payments.domain.refunds import UNDER_WAY, RefundStatus
+from subgraphs.payments.domain.states import CAPTURED, OPEN, PaymentStatus
 
 metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
 outbox.outbox_table(metadata)
@@ -25,7 +26,17 @@ def _one_of(column: str, values: type[PaymentStatus | RefundStatus | PaymentMeth
     return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
-_OPEN_SQL: Final = sa.text("status IN ({})".format(", ".join(f"'{status}'" for status in sorted(OPEN))))
+def _is_any_of(column: str, values: Iterable[str]) -> sa.ColumnElement[bool]:
+    listed = ", ".join(f"'{value}'" for value in sorted(values))
+    return sa.literal_column(f"{column} IN ({listed})", sa.Boolean)
+
+
+# Literal also where statements use them: PostgreSQL plans a statement generically from its sixth execution on a
+# connection, and values that are bound then match no partial index.
+IS_OPEN: Final = _is_any_of("payments.status", OPEN)
+IS_CAPTURED: Final = _is_any_of("payments.status", CAPTURED)
+IS_UNDER_WAY: Final = _is_any_of("refunds.status", UNDER_WAY)
+_OPEN_INDEX: Final = _is_any_of("status", OPEN)
 
 payments = sa.Table(
     "payments",
@@ -54,6 +65,8 @@ payments = sa.Table(
     sa.Column("updated_at", _MOMENT, nullable=False),
     # When a background look at the external gateway is due; only of open payments.
     sa.Column("check_at", _MOMENT, nullable=False),
+    # Of a payment that was given up here before its gateway confirmed it: when the charge is withdrawn there (again).
+    sa.Column("withdraw_at", _MOMENT),
     _one_of("status", PaymentStatus),
     _one_of("method", PaymentMethod),
     sa.CheckConstraint("amount_minor > 0", name="amount"),
@@ -62,8 +75,9 @@ payments = sa.Table(
     sa.UniqueConstraint("provider", "provider_reference"),
     sa.Index("ix_payments_reference", "reference", "payer_id"),
     # A payer has at most one payment of a reference through which money may still move.
-    sa.Index("uq_payments_open", "payer_id", "reference", unique=True, postgresql_where=_OPEN_SQL),
-    sa.Index("ix_payments_check", "check_at", postgresql_where=_OPEN_SQL),
+    sa.Index("uq_payments_open", "payer_id", "reference", unique=True, postgresql_where=_OPEN_INDEX),
+    sa.Index("ix_payments_check", "provider", "check_at", postgresql_where=_OPEN_INDEX),
+    sa.Index("ix_payments_withdraw", "provider", "withdraw_at", postgresql_where=sa.text("withdraw_at IS NOT NULL")),
 )
 
 refunds = sa.Table(
@@ -100,6 +114,8 @@ webhook_events = sa.Table(
     sa.Column("due_at", _MOMENT, nullable=False),
     sa.Column("processed_at", _MOMENT, index=True),
     sa.Column("outcome", sa.Text),
+    # Why it was set aside: for operators.
+    sa.Column("reason", sa.Text),
     sa.UniqueConstraint("provider", "event_id"),
-    sa.Index("ix_webhook_events_due", "due_at", postgresql_where=sa.text("processed_at IS NULL")),
+    sa.Index("ix_webhook_events_due", "provider", "due_at", postgresql_where=sa.text("processed_at IS NULL")),
 )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from datetime import datetime
 from uuid import UUID
 
-import segno
 import strawberry
 
 from subgraphs.chassis.graphql import global_id
 from subgraphs.chassis.graphql.context import Info
 from subgraphs.chassis.graphql.types import Money, Node
+from subgraphs.chassis.qr_codes import qr_svg
 from subgraphs.payments.domain import payment as domain
 from subgraphs.payments.domain.payment import FailureCode, PaymentMethod
 from subgraphs.payments.domain.states import PaymentStatus
@@ -29,8 +28,8 @@ class PixCharge:
     expires_at: datetime
 
     @strawberry.field(description="The same as a QR code, an SVG image.")
-    def qr_code_svg(self) -> str:
-        return qr_code_svg(self.br_code)
+    async def qr_code_svg(self) -> str:
+        return await qr_svg(self.br_code)
 
 
 @strawberry.type
@@ -97,11 +96,3 @@ async def load_payment(info: Info, payment_id: str) -> Payment | None:
 
     found = await info.context.loader("payments", load).load(raw)
     return None if found is None else payment_type(info, found)
-
-
-def qr_code_svg(text: str) -> str:
-    """A self-contained SVG element that scales to its container."""
-    out = io.BytesIO()
-    code = segno.make_qr(text, error="m")
-    code.save(out, kind="svg", xmldecl=False, svgns=True, border=4, omitsize=True)
-    return out.getvalue().decode()

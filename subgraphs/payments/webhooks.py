@@ -49,6 +49,6 @@ async def _receive(ports: Ports, gateway: PaymentGateway, request: Request) -> R
     async with ports.database.transaction() as connection:
         new = await webhook_events.store(connection, notices, ports.now())
     if new:
-        ports.webhook_stored.set()
+        ports.webhook_stored[gateway.provider].set()
     log.info("webhook_received", provider=gateway.provider, kinds=[notice.kind for notice in notices], new=new)
     return Response(status_code=200)

@@ -38,6 +38,7 @@ EVENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "reservation.held": ReservationData,
     "reservation.rejected": ReservationData,
     "reservation.awaiting_payment": ReservationData,
+    "reservation.settled": ReservationData,
     "reservation.confirmed": ReservationData,
     "reservation.expired": ReservationData,
     "reservation.cancelled": ReservationData,

@@ -144,7 +144,10 @@ reservations = sa.Table(
         name="status",
     ),
     sa.CheckConstraint("status NOT IN ('HELD', 'AWAITING_PAYMENT') OR held_until IS NOT NULL", name="hold_has_an_end"),
-    sa.CheckConstraint("status <> 'CONFIRMED' OR payment_id IS NOT NULL", name="confirmed_is_paid"),
+    sa.CheckConstraint(
+        "status <> 'CONFIRMED' OR payment_id IS NOT NULL OR unit_price_minor + unit_fee_minor = 0",
+        name="confirmed_is_paid",
+    ),
     sa.CheckConstraint("quantity BETWEEN 1 AND 10 OR status = 'REJECTED_INVALID'", name="quantity"),
     sa.Index("ix_reservations_customer_id_created_at", "customer_id", "created_at", "id"),
     sa.Index("ix_reservations_customer_id_event_id", "customer_id", "event_id"),

@@ -3,8 +3,8 @@
 import asyncio
 import threading
 from base64 import b64decode
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -88,13 +88,37 @@ class RunningPlatform:
         assert functions.invoke(FunctionName="bilhetagem-sweep-holds", Payload=b"{}")["StatusCode"] == 200
 
     async def _move_end_of_hold(self, reservation_id: UUID) -> None:
+        async with self._ticketing() as database, database.transaction():
+            for table, key in (("reservations", "id"), ("units", "reservation_id")):
+                over = f"UPDATE {table} SET held_until = now() - interval '1 second' WHERE {key} = $1"
+                await database.execute(over, reservation_id)
+
+    @contextmanager
+    def priced(self, sector_id: str, minor: int) -> Iterator[None]:
+        """The platform while a unit of this sector costs that much, without a fee."""
+        own_id = UUID(b64decode(sector_id).decode().partition(":")[2])
+        before = self._wait_for(self._set_price(own_id, minor, 0))
+        try:
+            yield
+        finally:
+            self._wait_for(self._set_price(own_id, *before))
+
+    async def _set_price(self, sector_id: UUID, price_minor: int, fee_minor: int) -> tuple[int, int]:
+        """What it was before."""
+        async with self._ticketing() as database:
+            read = "SELECT price_minor, service_fee_minor FROM sectors WHERE id = $1"
+            before = await database.fetchrow(read, sector_id)
+            write = "UPDATE sectors SET price_minor = $2, service_fee_minor = $3 WHERE id = $1"
+            await database.execute(write, sector_id, price_minor, fee_minor)
+        return before["price_minor"], before["service_fee_minor"]
+
+    @asynccontextmanager
+    async def _ticketing(self) -> AsyncIterator[Any]:
+        """A connection to its database."""
         url = self._platform.services["ticketing"].environment["DATABASE_URL"]
         database = await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
         try:
-            async with database.transaction():
-                for table, key in (("reservations", "id"), ("units", "reservation_id")):
-                    over = f"UPDATE {table} SET held_until = now() - interval '1 second' WHERE {key} = $1"
-                    await database.execute(over, reservation_id)
+            yield database
         finally:
             await database.close()
 

@@ -465,3 +465,40 @@ def test_every_call_carries_a_token_for_that_service(
         claims = jwt.decode(calls[service][0].token, signing_key.public_key(), ["EdDSA"], audience=service)
         assert claims["iss"] == "workers"
         assert claims["exp"] - claims["iat"] <= 60
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_what_costs_nothing_is_confirmed_without_a_payment(
+    deployed: Deployed, subgraphs: Subgraphs, directed: Callable[..., None], buyer: Buyer, waiting: bool
+) -> None:
+    """Also when nobody waits (yet): no money is touched, and the tickets are sent."""
+    directed(
+        confirmReservation={**CONFIRMED, "order": {**CONFIRMED["order"], "totalMinor": 0}},
+        confirmConcessionOrder=NO_CONCESSIONS,
+    )
+    if waiting:
+        flow = deployed.start("reservation", buyer.held(600), name=buyer.reservation_id)
+        deployed.waiting_token(f"reservation:{buyer.reservation_id}")
+    settled = {"reservation_id": buyer.reservation_id, "customer_id": buyer.customer_id}
+    for _ in range(2):
+        deployed.signal("reservation.settled", settled)
+    if not waiting:
+        flow = deployed.named("reservation", f"{buyer.reservation_id}-settled")
+
+    assert deployed.ended(flow)["status"] == "SUCCEEDED"
+    (confirmed,) = subgraphs.asked("confirmReservation", reservationId=buyer.reservation_id)
+    assert (confirmed["paymentId"], confirmed["amountMinor"]) == (None, 0)
+    assert told(deployed, "order.confirmed", buyer)["data"]["total"]["amount_minor"] == 0
+    assert subgraphs.asked("refundPayment") == []
+
+
+def test_what_costs_nothing_and_came_too_late_ends_quietly(
+    deployed: Deployed, subgraphs: Subgraphs, directed: Callable[..., None], buyer: Buyer
+) -> None:
+    """The hold was over and others have the places: whatever ended it has told the buyer, and there is no money."""
+    directed(confirmReservation={"status": "UNITS_TAKEN", "order": None})
+    flow = deployed.start("reservation", {**buyer.paid(0), "payment_id": ""})
+
+    assert deployed.ended(flow)["status"] == "SUCCEEDED"
+    assert deployed.states_entered(flow)[-2:] == ["IsConfirmed", "Done"]
+    assert subgraphs.asked("refundPayment") == []

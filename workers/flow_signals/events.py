@@ -29,6 +29,11 @@ class CancelledReservation(msgspec.Struct, frozen=True):
     paid_payment_id: str | None = None
 
 
+class SettledReservation(msgspec.Struct, frozen=True):
+    reservation_id: Text
+    customer_id: Text
+
+
 class Deadline(msgspec.Struct, frozen=True):
     flow: str
     token_id: Text
@@ -54,6 +59,10 @@ def read_payment(envelope: Envelope) -> PaymentData:
 
 def read_cancelled(envelope: Envelope) -> CancelledReservation:
     return _read(envelope.data, CancelledReservation)
+
+
+def read_settled(envelope: Envelope) -> SettledReservation:
+    return _read(envelope.data, SettledReservation)
 
 
 def read_deadline(body: str) -> Deadline:

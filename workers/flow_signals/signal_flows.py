@@ -16,6 +16,7 @@ from workers.flow_signals.events import (
     read_deadline,
     read_envelope,
     read_payment,
+    read_settled,
     reservation_of,
 )
 from workers.runtime.dead_letters import move_to_dead_letters
@@ -70,6 +71,7 @@ class FlowSignals:
             "payment.expired": lambda envelope: self._hear_end(envelope, "EXPIRED"),
             "payment.cancelled": lambda envelope: self._hear_end(envelope, "CANCELLED"),
             "reservation.cancelled": self._cancel_reservation,
+            "reservation.settled": self._settle_reservation,
         }
 
     def _follow_payment(self, envelope: Envelope) -> None:
@@ -115,6 +117,20 @@ class FlowSignals:
                 self.reservation_flow_arn,
                 f"{cancelled.reservation_id}-cancelled",
                 {"reservation_id": cancelled.reservation_id, "customer_id": cancelled.customer_id, **outcome},
+            )
+
+    def _settle_reservation(self, envelope: Envelope) -> None:
+        """Nothing is left to pay: as good as paid, without a payment."""
+        settled = read_settled(envelope)
+        outcome = {"outcome": "PAID", "payment_id": "", "amount_minor": 0}
+        delivery = self.tokens.succeed(f"reservation:{settled.reservation_id}", "settled", outcome)
+        log("reservation_settled", reservation_id=settled.reservation_id, delivery=delivery.value)
+        if delivery not in _HEARD:
+            start_once(
+                self.machines,
+                self.reservation_flow_arn,
+                f"{settled.reservation_id}-settled",
+                {"reservation_id": settled.reservation_id, "customer_id": settled.customer_id, **outcome},
             )
 
     def _reach_deadline(self, body: str, received: int) -> None:

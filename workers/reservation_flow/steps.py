@@ -63,14 +63,14 @@ class ReservationSteps:
         return payments
 
     def confirm_reservation(self, given: Given) -> dict[str, Any]:
-        """`{status}`, with `order` when CONFIRMED."""
+        """`{status}`, with `order` when CONFIRMED. `payment_id` is '' for what costs nothing."""
         answer = self.services.ask(
             "ticketing",
             documents.CONFIRM_RESERVATION,
             {
                 "input": {
                     **_whose(given),
-                    "paymentId": given["payment_id"],
+                    "paymentId": given["payment_id"] or None,
                     "amountMinor": given["amount_minor"],
                     "currency": _CURRENCY,
                 }
@@ -91,7 +91,7 @@ class ReservationSteps:
         answer = self.services.ask(
             "concessions",
             documents.CONFIRM_CONCESSIONS,
-            {"input": {**_whose(given), "paymentId": given["payment_id"], "paidMinor": paid}},
+            {"input": {**_whose(given), "paymentId": given["payment_id"] or None, "paidMinor": paid}},
         )["confirmConcessionOrder"]
         if answer["status"] == "PAID":
             return {

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +11,7 @@ import msgspec
 import strawberry
 import structlog
 
-from gateway.experience.checkout import Chosen, PaymentOutcome, check_out
+from gateway.experience.checkout import NOTHING_TO_PAY, Chosen, PaymentOutcome, check_out
 from gateway.experience.context import Context
 from gateway.experience.errors import SourceRefused, SourceUnavailable, StoreUnavailable
 from gateway.experience.ids import decode
@@ -71,7 +72,7 @@ class PayReservationPayload:
 
 
 async def pay_reservation(info: strawberry.Info[Context, None], input: PayReservationInput) -> PayReservationPayload:
-    """The payment to be made or made; with errors, nothing is charged."""
+    """The payment to be made or made. With errors nothing was and nothing will be charged."""
     context = info.context
     customer_id = context.customer_id
     if customer_id is None:
@@ -84,7 +85,7 @@ async def pay_reservation(info: strawberry.Info[Context, None], input: PayReserv
         if payment_id is not None:
             return _paying(input.reservation_id, payment_id)
         outcome = await check_out(context, customer_id, chosen)
-        if outcome.payment_id is not None and not outcome.errors:
+        if outcome.payment_id is not None and not outcome.errors and not outcome.in_doubt:
             await _conclude(context, customer_id, input.idempotency_key, outcome.payment_id)
     except KeyReused:
         error = refusal(context, ErrorCode.IDEMPOTENCY_KEY_REUSED, "idempotencyKey")
@@ -117,7 +118,14 @@ def _read(context: Context, input: PayReservationInput) -> Chosen | UserError:
         items[product_id] += item.quantity
         if item.quantity < 1 or items[product_id] > MAX_PER_PRODUCT:
             return refusal(context, ErrorCode.INVALID_INPUT, f"concessions.{index}.quantity")
-    return Chosen(reservation_id, input.method.value, card, tuple(sorted(items.items())), input.idempotency_key)
+    return Chosen(
+        reservation_id,
+        input.method.value,
+        card,
+        tuple(sorted(items.items())),
+        input.idempotency_key,
+        asked_at=datetime.now(UTC),
+    )
 
 
 def _hash(chosen: Chosen) -> str:
@@ -135,15 +143,17 @@ async def _conclude(context: Context, customer_id: UUID, key: str, payment_id: s
 
 
 def _paying(reservation_id: strawberry.ID, payment_id: str) -> PayReservationPayload:
-    return PayReservationPayload(
-        payment=Payment(id=strawberry.ID(payment_id)), reservation=Reservation(id=reservation_id)
-    )
+    return PayReservationPayload(payment=_payment(payment_id), reservation=Reservation(id=reservation_id))
+
+
+def _payment(payment_id: str) -> Payment | None:
+    return None if payment_id == NOTHING_TO_PAY else Payment(id=strawberry.ID(payment_id))
 
 
 def _payload(context: Context, reservation_id: strawberry.ID, outcome: PaymentOutcome) -> PayReservationPayload:
     payload = PayReservationPayload(errors=[passed_on(context, error, _FIELDS) for error in outcome.errors])
     if outcome.payment_id is not None:
-        payload.payment = Payment(id=strawberry.ID(outcome.payment_id))
+        payload.payment = _payment(outcome.payment_id)
     if outcome.reservation_known:
         payload.reservation = Reservation(id=reservation_id)
     return payload

@@ -79,16 +79,26 @@ def charges_router(store: Store, bank: Bank, cards: CardCompany, switches: Fault
 
     @router.post("/charges/{reference}/{action}")
     async def act(reference: str, action: str) -> dict[str, Any]:
-        """``pay``, ``fail`` (the company gives the charge up) or ``expire`` (Pix only)."""
+        """``pay``, ``pay-late`` (received although it has ended), ``fail`` (the company gives the charge up),
+        ``expire`` (Pix only), or ``forge``: a rightly signed message of a payment that nobody made.
+        """
         kind, key, _ = find(reference)
         try:
             match (kind, action):
                 case ("cob", "pay"):
                     return summary(kind, bank.pay(key))
+                case ("cob", "pay-late"):
+                    return summary(kind, bank.pay(key, late=True))
+                case ("cob", "forge"):
+                    return summary(kind, bank.forge(key))
                 case ("cob", "fail"):
                     return summary(kind, bank.remove(key, "REMOVIDA_PELO_PSP"))
                 case ("cob", "expire"):
                     return summary(kind, bank.expire(key))
+                case ("intent", "pay-late"):
+                    return summary(kind, cards.decide(key, paid=True, late=True))
+                case ("intent", "forge"):
+                    return summary(kind, cards.forge(key))
                 case ("intent", "pay" | "fail"):
                     return summary(kind, cards.decide(key, paid=action == "pay"))
         except Refused as exc:

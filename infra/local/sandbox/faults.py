@@ -22,6 +22,7 @@ class Faults(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    only: str = Field(default="", description="just the requests of the API whose path ends so, such as /confirm")
     delay_ms: int = Field(default=0, ge=0, le=60_000, description="before each answer of the API")
     http_500: int = Field(default=0, ge=0, description="requests answered 500 without doing anything")
     http_500_after: int = Field(default=0, ge=0, description="requests done and then answered 500: the answer is lost")
@@ -56,6 +57,8 @@ async def spoil(
     switches: FaultSwitches, company: Company, request: Request, answer: Callable[[Request], Awaitable[Response]]
 ) -> Response:
     """Answer a request of a company's API as its switches say."""
+    if not request.url.path.endswith(switches.of(company).only):
+        return await answer(request)
     delay = switches.of(company).delay_ms
     if delay:
         await asyncio.sleep(delay / 1000)

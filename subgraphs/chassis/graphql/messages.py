@@ -39,6 +39,9 @@ MESSAGES: Final[dict[str, dict[Locale, str]]] = {
     "OUT_OF_STOCK": _texts("Produto esgotado.", "Out of stock."),
     "PAYMENT_DECLINED": _texts("O pagamento foi recusado.", "The payment was declined."),
     "AMOUNT_MISMATCH": _texts("O valor não confere.", "The amount does not match."),
+    "AMOUNT_TOO_SMALL": _texts(
+        "O valor é pequeno demais para esta forma de pagamento.", "The amount is too small for this way to pay."
+    ),
     "SERVICE_UNAVAILABLE": _texts(
         "Serviço indisponível no momento. Tente de novo.", "Service unavailable right now. Try again."
     ),

@@ -132,7 +132,7 @@ async def set_status(connection: AsyncConnection, order_id: UUID, status: OrderS
 
 
 async def set_paid(
-    connection: AsyncConnection, order_id: UUID, *, payment_id: UUID, pickup_code: str, pickup_day: date
+    connection: AsyncConnection, order_id: UUID, *, payment_id: UUID | None, pickup_code: str, pickup_day: date
 ) -> Order | None:
     """Mark a locked order as paid under this code; return None when another order of the venue has the code."""
     statement = (

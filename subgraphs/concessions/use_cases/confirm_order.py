@@ -46,7 +46,7 @@ async def confirm_order(
     *,
     reservation_id: UUID,
     customer_id: UUID,
-    payment_id: UUID,
+    payment_id: UUID | None,
     today: date,
     paid_minor: int | None = None,
 ) -> Confirmed:
@@ -104,7 +104,7 @@ async def _place_again(connection: AsyncConnection, expired: Order, items: Seque
     return order
 
 
-async def _mark_paid(connection: AsyncConnection, order: Order, payment_id: UUID, today: date) -> Order:
+async def _mark_paid(connection: AsyncConnection, order: Order, payment_id: UUID | None, today: date) -> Order:
     move(order.status, OrderStatus.PAID)
     for _ in range(CODE_ATTEMPTS):
         paid = await orders.set_paid(

@@ -7,6 +7,7 @@ CRC16-CCITT-FALSE.
 
 from __future__ import annotations
 
+import binascii
 import unicodedata
 from typing import Final
 
@@ -22,12 +23,7 @@ class InvalidBrCode(ValueError):
 
 def crc16(text: str) -> str:
     """CRC16-CCITT-FALSE (poly 0x1021, init 0xFFFF) of the UTF-8 bytes, four upper-case hexadecimal digits."""
-    crc = 0xFFFF
-    for byte in text.encode():
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = ((crc << 1) ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-    return f"{crc:04X}"
+    return f"{binascii.crc_hqx(text.encode(errors='surrogatepass'), 0xFFFF):04X}"
 
 
 def build(*, location: str, merchant_name: str, merchant_city: str, amount_minor: int) -> str:

@@ -25,6 +25,7 @@ class FailureCode(StrEnum):
     INCORRECT_CARD = "INCORRECT_CARD"
     AUTHENTICATION_REQUIRED = "AUTHENTICATION_REQUIRED"
     REJECTED_BY_GATEWAY = "REJECTED_BY_GATEWAY"
+    GATEWAY_UNAVAILABLE = "GATEWAY_UNAVAILABLE"
     EXPIRED = "EXPIRED"
     CANCELLED = "CANCELLED"
 
@@ -49,6 +50,7 @@ class Payment:
     provider: str
     expires_at: datetime
     created_at: datetime
+    updated_at: datetime
     provider_reference: str | None = None
     description: str | None = None
     payer_name: str | None = None

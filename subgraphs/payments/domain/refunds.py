@@ -34,6 +34,8 @@ TRANSITIONS: Final = MappingProxyType(
 COMMITTED: Final = frozenset({_R.REQUESTED, _R.SUBMITTED, _R.SUCCEEDED})
 """Money that is given back or on its way: what the sum under the payment's row lock counts."""
 
+UNDER_WAY: Final = frozenset({_R.REQUESTED, _R.SUBMITTED})
+
 MAX_ATTEMPTS: Final = 5
 """How often a failed refund is submitted anew before a person has to look."""
 

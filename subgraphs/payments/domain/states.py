@@ -47,6 +47,9 @@ REFUNDABLE: Final = frozenset({_S.SUCCEEDED, _S.PARTIALLY_REFUNDED})
 CAPTURED: Final = frozenset({_S.SUCCEEDED, _S.PARTIALLY_REFUNDED, _S.REFUNDED, _S.CHARGED_BACK})
 """The payer's money was received, whatever became of it afterwards."""
 
+GIVEN_UP: Final = frozenset({_S.FAILED, _S.EXPIRED, _S.CANCELLED})
+"""Ended without money. Only the gateway's late truth leads on."""
+
 REPORTABLE: Final = frozenset({_S.REQUIRES_ACTION, _S.PROCESSING, _S.SUCCEEDED, _S.FAILED, _S.EXPIRED, _S.CANCELLED})
 """What an external gateway can say of a charge."""
 

@@ -55,6 +55,8 @@ class PixGateway:
     """``base_url`` ends before ``/v2``; ``key`` is the Pix key that receives. Whoever made the client closes it."""
 
     provider = PROVIDER
+    least_minor = 1
+    takes_money = False
 
     def __init__(
         self,
@@ -241,17 +243,11 @@ def _notices(pix: Pix) -> list[Notice]:
     if not all(_ID.fullmatch(name) for name in (pix.txid or "none", *(item.id for item in pix.devolucoes))):
         raise WebhookRefused("a txid or refund id is not 1 to 35 letters and digits")
     try:
-        charge = Charge(
-            pix.txid or "",
-            PaymentStatus.SUCCEEDED,
-            captured_minor=_minor(pix.valor),
-            end_to_end_id=_end_to_end_id(pix),
-        )
+        _minor(pix.valor), _end_to_end_id(pix)
     except GatewayAnswerInvalid as exc:
         raise WebhookRefused(exc.reason) from exc
-    received = Notice(PROVIDER, pix.end_to_end_id, "pix.received", pix.txid, charge)
     return [
-        received,
+        Notice(PROVIDER, pix.end_to_end_id, "pix.received", pix.txid, paid=True),
         *(
             Notice(
                 PROVIDER,

@@ -47,13 +47,16 @@ class RefundReport:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One fact out of a verified webhook. ``charge`` is set when the message itself proves the state."""
+    """One fact out of a verified webhook: a reason to ask the gateway, never a proof.
+
+    ``paid``: it says that money was received. ``refund``: it is about money given back.
+    """
 
     provider: str
     event_id: str
     kind: str
     provider_reference: str | None
-    charge: Charge | None = None
+    paid: bool = False
     refund: bool = False
 
 
@@ -62,6 +65,20 @@ class PaymentGateway(Protocol):
 
     @property
     def provider(self) -> str: ...
+
+    @property
+    def least_minor(self) -> int:
+        """The smallest amount that can be charged, in minor units."""
+        ...
+
+    @property
+    def takes_money(self) -> bool:
+        """Whether submitting takes the money (a card), rather than making the charge payable (Pix).
+
+        After a fault of the former it is unknown whether money moved; after one of the latter none has, for nobody
+        has got what is needed to pay.
+        """
+        ...
 
     async def open_charge(self, payment: Payment) -> str:
         """The charge's name at the gateway; no money can move yet."""
@@ -72,7 +89,7 @@ class PaymentGateway(Protocol):
         ...
 
     async def find_charge(self, payment: Payment) -> Charge | None:
-        """None: it was never submitted, so nobody can have paid it."""
+        """None: the gateway has no such charge, or it was never submitted: nobody can have paid it."""
         ...
 
     async def cancel_charge(self, payment: Payment) -> Charge | None:

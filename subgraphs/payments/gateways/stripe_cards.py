@@ -64,6 +64,8 @@ def make_client(
 
 class StripeGateway:
     provider = PROVIDER
+    least_minor = 50  # R$ 0,50: docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+    takes_money = True
 
     def __init__(self, client: stripe.StripeClient, *, webhook_secret: str) -> None:
         self._intents = client.v1.payment_intents
@@ -101,7 +103,7 @@ class StripeGateway:
             except stripe.CardError as exc:
                 decline = PaymentError(code=exc.code, decline_code=_decline_code(exc))
                 return Charge(_reference(payment), PaymentStatus.FAILED, failure_code=_failure(decline))
-            except stripe.InvalidRequestError:
+            except (stripe.InvalidRequestError, stripe.IdempotencyError):
                 # It was confirmed before and our memory of it was lost: what it is now is the answer.
                 found = await self.find_charge(payment)
                 if found is None:
@@ -167,8 +169,7 @@ class StripeGateway:
                 raise WebhookRefused("event id or type is not one of Stripe's")
             if event.type.startswith("payment_intent."):
                 intent = msgspec.json.decode(event.data.object, type=PaymentIntent)
-                charge = _succeeded(intent) if intent.status == "succeeded" else None
-                return [Notice(PROVIDER, event.id, event.type[:80], intent.id, charge)]
+                return [Notice(PROVIDER, event.id, event.type[:80], intent.id, paid=intent.status == "succeeded")]
             if event.type.startswith("refund."):
                 refund = msgspec.json.decode(event.data.object, type=StripeRefund)
                 return [Notice(PROVIDER, event.id, event.type[:80], refund.payment_intent, refund=True)]

@@ -13,21 +13,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.payments.domain.payment import FailureCode, Payment, PaymentMethod
-from subgraphs.payments.domain.states import CAPTURED, OPEN, PaymentStatus
-from subgraphs.payments.tables import payments
+from subgraphs.payments.domain.states import PaymentStatus
+from subgraphs.payments.tables import IS_CAPTURED, IS_OPEN, payments
 
 MAX_LISTED: Final = 50
 
 
 async def insert_payment(connection: AsyncConnection, payment: Payment, *, check_at: datetime) -> bool:
     """False when the payer has an open payment of this reference already."""
-    values = asdict(payment) | {"updated_at": payment.created_at, "check_at": check_at}
+    values = asdict(payment) | {"check_at": check_at}
     statement = (
         insert(payments)
         .values(values)
-        .on_conflict_do_nothing(
-            index_elements=["payer_id", "reference"], index_where=payments.c.status.in_(sorted(OPEN))
-        )
+        .on_conflict_do_nothing(index_elements=["payer_id", "reference"], index_where=IS_OPEN)
         .returning(payments.c.id)
     )
     return (await connection.execute(statement)).first() is not None
@@ -68,35 +66,71 @@ async def list_by_reference(
 
 async def find_unresolved(connection: AsyncConnection, payer_id: UUID, reference: str) -> Payment | None:
     """The payer's payment of this reference that is open, or that holds money; the open one first."""
-    live = sa.or_(
-        payments.c.status.in_(sorted(OPEN)),
-        sa.and_(payments.c.status.in_(sorted(CAPTURED)), payments.c.captured_minor > payments.c.refunded_minor),
-    )
-    is_open = payments.c.status.in_(sorted(OPEN))
+    holds_money = sa.and_(IS_CAPTURED, payments.c.captured_minor > payments.c.refunded_minor)
     statement = (
         sa.select(payments)
-        .where(payments.c.payer_id == payer_id, payments.c.reference == reference, live)
-        .order_by(is_open.desc(), payments.c.created_at.desc())
+        .where(payments.c.payer_id == payer_id, payments.c.reference == reference, sa.or_(IS_OPEN, holds_money))
+        .order_by(sa.case((IS_OPEN, 0), else_=1), payments.c.created_at.desc())
         .limit(1)
     )
     return await _one(connection, statement)
 
 
-async def claim_open_to_check(connection: AsyncConnection, now: datetime, pause: timedelta, limit: int) -> list[UUID]:
+async def claim_open_to_check(
+    connection: AsyncConnection, provider: str, now: datetime, pause: timedelta, limit: int
+) -> list[UUID]:
     """Open payments that nobody looked at for a while; each is put off by ``pause`` so that others take others."""
+    return await _claim(connection, payments.c.check_at, IS_OPEN, provider, now, pause, limit)
+
+
+async def claim_to_withdraw(
+    connection: AsyncConnection, provider: str, now: datetime, pause: timedelta, limit: int
+) -> list[UUID]:
+    """Payments that were given up and whose charges are due to be withdrawn; each is put off by ``pause``."""
+    planned = payments.c.withdraw_at.is_not(None)
+    return await _claim(connection, payments.c.withdraw_at, planned, provider, now, pause, limit)
+
+
+async def _claim(
+    connection: AsyncConnection,
+    moment: sa.Column[Any],
+    condition: sa.ColumnElement[bool],
+    provider: str,
+    now: datetime,
+    pause: timedelta,
+    limit: int,
+) -> list[UUID]:
+    # Materialised, so that no plan runs it again for every row: that would claim more than ``limit``.
     due = (
         sa.select(payments.c.id)
-        .where(payments.c.status.in_(sorted(OPEN)), payments.c.check_at <= now)
-        .order_by(payments.c.check_at)
+        .where(payments.c.provider == provider, condition, moment <= now)
+        .order_by(moment)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")
+        .prefix_with("MATERIALIZED")
     )
-    statement = sa.update(payments).where(payments.c.id.in_(due)).values(check_at=now + pause).returning(payments.c.id)
+    statement = (
+        sa.update(payments).where(payments.c.id == due.c.id).values({moment.name: now + pause}).returning(payments.c.id)
+    )
     return list((await connection.execute(statement)).scalars())
 
 
 async def set_provider_reference(connection: AsyncConnection, payment_id: UUID, reference: str, now: datetime) -> None:
     await _change(connection, payment_id, now, provider_reference=reference)
+
+
+async def plan_withdrawal(connection: AsyncConnection, payment_id: UUID, at: datetime) -> None:
+    await connection.execute(sa.update(payments).where(payments.c.id == payment_id).values(withdraw_at=at))
+
+
+async def end_withdrawal(connection: AsyncConnection, payment_id: UUID, planned: datetime) -> None:
+    """Unless it is planned for another moment by now."""
+    await connection.execute(
+        sa.update(payments)
+        .where(payments.c.id == payment_id, payments.c.withdraw_at == planned)
+        .values(withdraw_at=None)
+    )
 
 
 async def save(connection: AsyncConnection, payment: Payment, now: datetime) -> None:
@@ -140,6 +174,7 @@ def _payment(row: sa.RowMapping) -> Payment:
         provider=row["provider"],
         expires_at=row["expires_at"],
         created_at=row["created_at"],
+        updated_at=row["updated_at"],
         provider_reference=row["provider_reference"],
         description=row["description"],
         payer_name=row["payer_name"],

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.payments.domain.refunds import MAX_ATTEMPTS, Refund, RefundStatus
-from subgraphs.payments.tables import refunds
+from subgraphs.payments.tables import IS_UNDER_WAY, payments, refunds
 
 
 async def insert_refund(connection: AsyncConnection, refund: Refund, *, check_at: datetime) -> None:
@@ -30,20 +30,28 @@ async def list_of_payment(connection: AsyncConnection, payment_id: UUID) -> list
     return [_refund(row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def claim_unfinished(connection: AsyncConnection, now: datetime, pause: timedelta, limit: int) -> list[UUID]:
+async def claim_unfinished(
+    connection: AsyncConnection, provider: str, now: datetime, pause: timedelta, limit: int
+) -> list[UUID]:
     """Refunds to push on: under way, or failed with attempts left. Each is put off by ``pause``."""
-    worth_it = sa.or_(
-        refunds.c.status.in_([RefundStatus.REQUESTED, RefundStatus.SUBMITTED]),
-        sa.and_(refunds.c.status == RefundStatus.FAILED, refunds.c.attempt < MAX_ATTEMPTS),
-    )
+    worth_it = sa.or_(IS_UNDER_WAY, sa.and_(sa.text("refunds.status = 'FAILED'"), refunds.c.attempt < MAX_ATTEMPTS))
+    # Materialised, so that no plan runs it again for every row: that would claim more than ``limit``.
     due = (
         sa.select(refunds.c.id)
-        .where(refunds.c.status != RefundStatus.SUCCEEDED, worth_it, refunds.c.check_at <= now)
+        .join(payments, payments.c.id == refunds.c.payment_id)
+        .where(
+            payments.c.provider == provider,
+            sa.text("refunds.status <> 'SUCCEEDED'"),  # literal, as in the index
+            worth_it,
+            refunds.c.check_at <= now,
+        )
         .order_by(refunds.c.check_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=refunds)
+        .cte("due")
+        .prefix_with("MATERIALIZED")
     )
-    statement = sa.update(refunds).where(refunds.c.id.in_(due)).values(check_at=now + pause).returning(refunds.c.id)
+    statement = sa.update(refunds).where(refunds.c.id == due.c.id).values(check_at=now + pause).returning(refunds.c.id)
     return list((await connection.execute(statement)).scalars())
 
 

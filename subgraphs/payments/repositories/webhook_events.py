@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
@@ -19,9 +19,16 @@ LONGEST_PAUSE_S: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class StoredNotice:
+    """``attempts`` counts this one."""
+
     id: int
     attempts: int
-    notice: Notice
+    stored: Any
+
+    @property
+    def notice(self) -> Notice:
+        """Raises ``msgspec.ValidationError`` for what an earlier version stored and this one cannot read."""
+        return msgspec.convert(self.stored, Notice)
 
 
 async def store(connection: AsyncConnection, notices: list[Notice], now: datetime) -> int:
@@ -49,19 +56,26 @@ async def store(connection: AsyncConnection, notices: list[Notice], now: datetim
     return len((await connection.execute(statement)).all())
 
 
-async def claim(connection: AsyncConnection, now: datetime, limit: int) -> list[StoredNotice]:
+async def claim(connection: AsyncConnection, provider: str, now: datetime, limit: int) -> list[StoredNotice]:
     """The oldest unprocessed ones, leased: whoever dies leaves them to be claimed again after a growing pause."""
+    # Materialised, so that no plan runs it again for every row: that would claim more than ``limit``.
     due = (
         sa.select(webhook_events.c.id)
-        .where(webhook_events.c.processed_at.is_(None), webhook_events.c.due_at <= now)
+        .where(
+            webhook_events.c.provider == provider,
+            webhook_events.c.processed_at.is_(None),
+            webhook_events.c.due_at <= now,
+        )
         .order_by(webhook_events.c.due_at, webhook_events.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")
+        .prefix_with("MATERIALIZED")
     )
     pause = sa.func.least(15 * sa.func.power(2, sa.func.least(webhook_events.c.attempts, 8)), LONGEST_PAUSE_S)
     statement = (
         sa.update(webhook_events)
-        .where(webhook_events.c.id.in_(due))
+        .where(webhook_events.c.id == due.c.id)
         .values(
             attempts=webhook_events.c.attempts + 1,
             due_at=sa.cast(now, sa.DateTime(timezone=True)) + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause),
@@ -69,7 +83,7 @@ async def claim(connection: AsyncConnection, now: datetime, limit: int) -> list[
         .returning(webhook_events.c.id, webhook_events.c.attempts, webhook_events.c.notice)
     )
     rows = (await connection.execute(statement)).mappings().all()
-    claimed = [StoredNotice(row["id"], row["attempts"], msgspec.convert(row["notice"], Notice)) for row in rows]
+    claimed = [StoredNotice(row["id"], row["attempts"], row["notice"]) for row in rows]
     return sorted(claimed, key=lambda stored: stored.id)
 
 
@@ -78,8 +92,12 @@ async def put_back(connection: AsyncConnection, number: int, now: datetime, paus
     await connection.execute(sa.update(webhook_events).where(webhook_events.c.id == number).values(due_at=now + pause))
 
 
-async def finish(connection: AsyncConnection, number: int, now: datetime, outcome: str) -> None:
-    """``outcome`` names what came of it, for whoever asks later."""
+async def finish(
+    connection: AsyncConnection, number: int, now: datetime, outcome: str, reason: str | None = None
+) -> None:
+    """``outcome`` names what came of it, for whoever asks later; ``reason`` why it was set aside."""
     await connection.execute(
-        sa.update(webhook_events).where(webhook_events.c.id == number).values(processed_at=now, outcome=outcome)
+        sa.update(webhook_events)
+        .where(webhook_events.c.id == number)
+        .values(processed_at=now, outcome=outcome, reason=reason)
     )

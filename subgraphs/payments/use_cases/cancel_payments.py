@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from subgraphs.payments.domain.payment import FailureCode
 from subgraphs.payments.domain.states import OPEN, PaymentStatus
 from subgraphs.payments.ports import Ports
 from subgraphs.payments.repositories import payments
@@ -25,7 +26,7 @@ async def cancel_payments(ports: Ports, reference: str) -> Cancelled:
         found = await payments.list_by_reference(connection, reference)
     cancelled, settled = 0, None
     for payment in found:
-        closed = await close_charge(ports, payment, PaymentStatus.CANCELLED)
+        closed = await close_charge(ports, payment, FailureCode.CANCELLED)
         if payment.status in OPEN and closed.status in {PaymentStatus.CANCELLED, PaymentStatus.FAILED}:
             cancelled += 1
         if closed.captured_minor > closed.refunded_minor and settled is None:

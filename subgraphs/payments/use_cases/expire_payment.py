@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from subgraphs.payments.domain.payment import Payment
-from subgraphs.payments.domain.states import PaymentStatus
+from subgraphs.payments.domain.payment import FailureCode, Payment
 from subgraphs.payments.ports import Ports
 from subgraphs.payments.repositories import payments
 from subgraphs.payments.use_cases.close_charge import close_charge
@@ -17,4 +16,4 @@ async def expire_payment(ports: Ports, payment_id: UUID) -> Payment | None:
         payment = await payments.find(connection, payment_id)
     if payment is None or not payment.is_due_to_expire(ports.now()):
         return payment
-    return await close_charge(ports, payment, PaymentStatus.EXPIRED)
+    return await close_charge(ports, payment, FailureCode.EXPIRED)

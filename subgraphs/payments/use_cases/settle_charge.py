@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from subgraphs.chassis import metrics, outbox
 from subgraphs.payments import events
 from subgraphs.payments.domain.payment import FailureCode, Payment
-from subgraphs.payments.domain.states import PaymentStatus, check_step, steps_towards
+from subgraphs.payments.domain.states import GIVEN_UP, PaymentStatus, check_step, steps_towards
 from subgraphs.payments.errors import GatewayAnswerInvalid
 from subgraphs.payments.gateways.port import Charge
 from subgraphs.payments.ports import Ports
@@ -21,13 +21,28 @@ from subgraphs.payments.repositories import payments
 log = structlog.get_logger(__name__)
 
 
-async def settle_charge(ports: Ports, payment_id: UUID, charge: Charge) -> Payment:
-    """The payment as it is afterwards. Raises ``GatewayAnswerInvalid`` when the money received is not the price."""
+async def settle_charge(
+    ports: Ports,
+    payment_id: UUID,
+    charge: Charge,
+    *,
+    only_from: PaymentStatus | None = None,
+    withdraw_at: datetime | None = None,
+) -> Payment:
+    """The payment as it is afterwards. Raises ``GatewayAnswerInvalid`` when the money received is not the price.
+
+    With ``only_from`` nothing changes in any other status. ``withdraw_at`` comes with a charge that is closed here
+    without the gateway's word: when it is withdrawn there, if it has a name there.
+    """
     async with ports.database.transaction() as connection:
         payment = await payments.lock(connection, payment_id)
         if payment is None:
             raise LookupError("payments are never deleted")
+        if only_from not in {None, payment.status}:
+            return payment
         settled, steps = await apply_charge(connection, payment, charge, ports.now())
+        if steps and withdraw_at is not None and payment.provider_reference is not None:
+            await payments.plan_withdrawal(connection, payment_id, withdraw_at)
     if PaymentStatus.SUCCEEDED in steps:
         metrics.count("PaymentsConfirmed", Method=settled.method.value)
     if steps:
@@ -41,6 +56,9 @@ async def apply_charge(
     """``payment`` is locked. The payment afterwards, and the states it went through (none: nothing changed)."""
     steps = steps_towards(payment.status, charge.status)
     if not steps:
+        if charge.status is PaymentStatus.REQUIRES_ACTION and payment.status in GIVEN_UP:
+            # It was given up while its charge was being made: nobody shall pay it.
+            await payments.plan_withdrawal(connection, payment.id, now)
         return await _completed(connection, payment, charge, now), steps
     changed = _with_facts(payment, charge, steps)
     for step in steps:

@@ -1,8 +1,10 @@
-"""Bring a CREATED payment to its gateway. Repeating it continues where a crash or a silence left it."""
+"""Bring a payment to its gateway, for a caller who waits for it. Repeating it continues where it was left.
+
+Only this asks for money. The background finds out, or withdraws (``check_unfinished``), so that whoever was told of an
+error is never charged afterwards.
+"""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import structlog
 
@@ -12,56 +14,61 @@ from subgraphs.payments.errors import GatewayFault, GatewayRefused
 from subgraphs.payments.gateways.port import Charge
 from subgraphs.payments.ports import Ports
 from subgraphs.payments.repositories import payments
-from subgraphs.payments.use_cases.settle_charge import settle_charge
+from subgraphs.payments.use_cases.close_charge import close_charge, give_up_created
+from subgraphs.payments.use_cases.settle_charge import apply_charge, settle_charge
 
 log = structlog.get_logger(__name__)
 
-_GIVEN_UP = frozenset({PaymentStatus.FAILED, PaymentStatus.EXPIRED, PaymentStatus.CANCELLED})
-
 
 async def submit_payment(ports: Ports, payment: Payment) -> Payment:
-    """The payment afterwards; one that the gateway refuses is FAILED.
+    """The payment afterwards. After a fault of the gateway it is FAILED where it is certain that no money moves, and
+    PROCESSING where that is unknown.
+    """
+    if payment.status is PaymentStatus.CREATED and payment.is_due_to_expire(ports.now()):
+        return await close_charge(ports, payment, FailureCode.EXPIRED)
+    gateway = ports.gateways.of(payment)
+    submittable = PaymentStatus.PROCESSING if gateway.takes_money else PaymentStatus.CREATED
+    try:
+        if payment.status is PaymentStatus.CREATED:
+            payment = await _open(ports, payment)
+        if payment.status is not submittable:
+            return payment
+        return await settle_charge(ports, payment.id, await gateway.submit_charge(payment, ports.now()))
+    except GatewayFault as exc:
+        log.warning("charge_not_made", payment_id=str(payment.id), provider=exc.provider, reason=exc.reason)
+        refused = isinstance(exc, GatewayRefused)
+    return await _give_up(ports, payment, refused=refused)
 
-    Raises ``GatewayUnavailable`` or ``GatewayAnswerInvalid``: then it is still CREATED, and may be submitted again.
+
+async def _open(ports: Ports, payment: Payment) -> Payment:
+    """The charge's name is kept before any money can move under it; not when the payment was given up meanwhile.
+
+    What takes the money is PROCESSING from here on: whatever happens, its outcome is found out.
     """
     gateway = ports.gateways.of(payment)
-    try:
-        if payment.provider_reference is None:
-            reference = await gateway.open_charge(payment)
-            current = await _keep_reference(ports, payment, reference)
-            if current.status is not PaymentStatus.CREATED:
-                return current
-            payment = current
-        charge = await gateway.submit_charge(payment, ports.now())
-    except GatewayRefused as exc:
-        log.error("charge_refused", payment_id=str(payment.id), provider=exc.provider, reason=exc.reason)
-        charge = Charge(
-            payment.provider_reference or "",
-            PaymentStatus.FAILED,
-            failure_code=FailureCode.REJECTED_BY_GATEWAY,
-        )
-    settled = await settle_charge(ports, payment.id, charge)
-    if settled.status in _GIVEN_UP and charge.status is PaymentStatus.REQUIRES_ACTION:
-        await _withdraw(ports, payment)
-    return settled
-
-
-async def _keep_reference(ports: Ports, payment: Payment, reference: str) -> Payment:
-    """The charge's name is kept before any money can move under it; not when the payment was given up meanwhile."""
+    reference = payment.provider_reference or await gateway.open_charge(payment)
     async with ports.database.transaction() as connection:
         current = await payments.lock(connection, payment.id)
         if current is None:
             raise LookupError("payments are never deleted")
-        if current.status is PaymentStatus.CREATED:
-            await payments.set_provider_reference(connection, payment.id, reference, ports.now())
-            return replace(current, provider_reference=reference)
-    return current
+        if current.status is not PaymentStatus.CREATED:
+            return current
+        await payments.set_provider_reference(connection, payment.id, reference, ports.now())
+        if gateway.takes_money:
+            await apply_charge(connection, current, Charge(reference, PaymentStatus.PROCESSING), ports.now())
+        opened = await payments.find(connection, payment.id)
+    if opened is None:
+        raise LookupError("payments are never deleted")
+    return opened
 
 
-async def _withdraw(ports: Ports, payment: Payment) -> None:
-    """The payment was given up while its charge was being made: nobody shall pay it."""
-    try:
-        await ports.gateways.of(payment).cancel_charge(payment)
-    except GatewayFault as exc:
-        # It ends by itself with its time; paid until then, the late success is applied and given back.
-        log.warning("charge_not_withdrawn", payment_id=str(payment.id), reason=exc.reason)
+async def _give_up(ports: Ports, payment: Payment, *, refused: bool) -> Payment:
+    why = FailureCode.REJECTED_BY_GATEWAY if refused else FailureCode.GATEWAY_UNAVAILABLE
+    if payment.status is PaymentStatus.CREATED:
+        return await give_up_created(ports, payment, why)
+    if refused:
+        try:
+            return await close_charge(ports, payment, why)
+        except GatewayFault as exc:
+            log.warning("charge_in_doubt", payment_id=str(payment.id), provider=exc.provider, reason=exc.reason)
+    return payment

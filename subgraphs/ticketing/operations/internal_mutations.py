@@ -27,6 +27,7 @@ from subgraphs.ticketing.use_cases.allocate_batch import allocate_batch
 from subgraphs.ticketing.use_cases.begin_checkout import CheckoutRefused, begin_checkout
 from subgraphs.ticketing.use_cases.confirm_reservation import ConfirmStatus, Settlement, confirm_reservation
 from subgraphs.ticketing.use_cases.expire_reservation import expire_reservation
+from subgraphs.ticketing.use_cases.settle_free_reservation import settle_free_reservation
 from subgraphs.ticketing.use_cases.sweep_expired_holds import MAX_SWEEP, sweep_expired_holds
 
 
@@ -58,7 +59,8 @@ class InternalMutation:
     async def confirm_reservation(self, info: Info, input: internal.ConfirmReservationInput) -> internal.ConfirmOutcome:
         internal_only(info)
         reservation_id, customer_id = raw_id(input.reservation_id), raw_id(input.customer_id)
-        settlement = Settlement(raw_id(input.payment_id), input.amount_minor, input.currency.value)
+        payment_id = None if input.payment_id is None else raw_id(input.payment_id)
+        settlement = Settlement(payment_id, input.amount_minor, input.currency.value)
         async with info.context.database.transaction() as connection:
             status, _ = await confirm_reservation(connection, reservation_id, customer_id, settlement)
             if status is not ConfirmStatus.CONFIRMED:
@@ -103,6 +105,21 @@ class InternalMutation:
                 return internal.BeginCheckoutPayload(checkout=None, errors=[error])
             checkout = await _checkout(connection, outcome)
         return internal.BeginCheckoutPayload(checkout=checkout, errors=[])
+
+    @strawberry.federation.field(
+        inaccessible=True, description="The buyer takes what costs nothing; it is confirmed soon. Again: the same."
+    )
+    async def settle_free_reservation(
+        self, info: Info, input: internal.SettleFreeReservationInput
+    ) -> internal.SettleFreeReservationPayload:
+        internal_only(info, GATEWAY)
+        customer_id = info.context.customer_id
+        if customer_id is None:
+            return internal.SettleFreeReservationPayload(errors=[user_error(info, ErrorCode.UNAUTHENTICATED)])
+        async with info.context.database.transaction() as connection:
+            refused = await settle_free_reservation(connection, raw_id(input.reservation_id), customer_id)
+        errors = [] if refused is None else [user_error(info, ErrorCode(refused.value), "reservationId")]
+        return internal.SettleFreeReservationPayload(errors=errors)
 
 
 async def _decide(

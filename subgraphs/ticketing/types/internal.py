@@ -65,9 +65,9 @@ class AllocationOutcome:
 class ConfirmReservationInput:
     reservation_id: strawberry.ID
     customer_id: strawberry.ID
-    payment_id: strawberry.ID
     amount_minor: int = strawberry.field(description="The whole payment: tickets, and concessions if there are any.")
     currency: Currency
+    payment_id: strawberry.ID | None = strawberry.field(default=None, description="Null: it costs nothing.")
 
 
 @strawberry.federation.type(inaccessible=True)
@@ -128,6 +128,16 @@ class Checkout:
 @strawberry.federation.type(inaccessible=True)
 class BeginCheckoutPayload:
     checkout: Checkout | None
+    errors: list[UserError]
+
+
+@strawberry.federation.input(inaccessible=True)
+class SettleFreeReservationInput:
+    reservation_id: strawberry.ID
+
+
+@strawberry.federation.type(inaccessible=True)
+class SettleFreeReservationPayload:
     errors: list[UserError]
 
 

@@ -33,9 +33,22 @@ async def announce(connection: AsyncConnection, *changed: Reservation) -> None:
     tell_after_commit(connection, (str(reservation.id) for reservation in changed))
 
 
+async def announce_settled(connection: AsyncConnection, reservation: Reservation) -> None:
+    """Nothing is left to pay for it. Again: the same event."""
+    data = _data(reservation)
+    kind = "reservation.settled"
+    event = new_event(kind, source="ticketing", subject=reservation.id, data=data, id=f"{kind}:{reservation.id}")
+    await outbox.append(connection, event)
+
+
 def _event(reservation: Reservation) -> DomainEvent:
+    data = _data(reservation)
+    return new_event(_TYPES[reservation.status], source="ticketing", subject=reservation.id, data=data)
+
+
+def _data(reservation: Reservation) -> ReservationData:
     cancelled = reservation.status is ReservationStatus.CANCELLED
-    data = ReservationData(
+    return ReservationData(
         reservation_id=str(reservation.id),
         customer_id=str(reservation.customer_id),
         session_id=str(reservation.session_id),
@@ -47,4 +60,3 @@ def _event(reservation: Reservation) -> DomainEvent:
         paid_payment_id=str(reservation.payment_id) if cancelled and reservation.payment_id else None,
         rejection_code=reservation.rejection["code"] if reservation.rejection else None,
     )
-    return new_event(_TYPES[reservation.status], source="ticketing", subject=reservation.id, data=data)

@@ -30,9 +30,12 @@ class ConfirmStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What was paid, concessions included: at least the reservation's own total."""
+    """What was paid, concessions included: at least the reservation's own total.
 
-    payment_id: UUID
+    ``payment_id`` is None for what costs nothing.
+    """
+
+    payment_id: UUID | None
     amount_minor: int
     currency: str
 
@@ -53,6 +56,8 @@ async def confirm_reservation(
     if settled is not None:
         return settled, False
     if settlement.currency != reservation.currency or settlement.amount_minor < reservation.total_minor:
+        return ConfirmStatus.AMOUNT_MISMATCH, False
+    if settlement.payment_id is None and settlement.amount_minor != 0:
         return ConfirmStatus.AMOUNT_MISMATCH, False
     if reservation.hold_is_over(locked.now):
         [reservation] = await release_holds(connection, [reservation], ReservationStatus.EXPIRED)

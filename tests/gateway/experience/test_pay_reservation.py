@@ -1,6 +1,8 @@
 """`payReservation`: freeze the hold, reserve the concessions, create the payment; each error ends it where it is."""
 
+import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -36,6 +38,10 @@ def created(payment: Any, errors: Any = ()) -> Any:
     return {"createPayment": {"payment": payment, "errors": list(errors)}}
 
 
+def submitted(payment: Any, errors: Any = ()) -> Any:
+    return {"submitPayment": {"payment": payment, "errors": list(errors)}}
+
+
 @pytest.fixture
 def willing(services: Services) -> Services:
     """Every service does what it is asked."""
@@ -43,6 +49,7 @@ def willing(services: Services) -> Services:
     services.on("customers", "customerProfile", {"customerProfile": {"birthDate": "1990-05-01"}})
     services.on("concessions", "placeConcessionOrder", placed({"totalMinor": 1_500, "currency": "BRL"}))
     services.on("payments", "createPayment", created({"id": PAYMENT}))
+    services.on("payments", "submitPayment", submitted({"id": PAYMENT}))
     return services
 
 
@@ -66,7 +73,8 @@ async def test_tickets_and_concessions_are_paid_together(buyer: Buyer, willing: 
     given = wanted(concessions=items)
     payload = await pay(buyer, given)
     assert payload == {"payment": {"id": PAYMENT}, "reservation": {"id": given["reservationId"]}, "errors": []}
-    assert [name for name, _ in willing.asked] == ["ticketing", "customers", "concessions", "payments"]
+    assert [name for name, _ in willing.asked] == ["ticketing", "customers", "concessions", "payments", "payments"]
+    assert willing.variables("payments", "submitPayment") == [{"input": {"paymentId": PAYMENT}}]
     (order,) = willing.variables("concessions", "placeConcessionOrder")
     assert order["input"]["items"] == [{"productId": str(BEER), "quantity": 3}]
     assert (order["input"]["venueId"], order["input"]["birthDate"]) == (CHECKOUT["venueId"], "1990-05-01")
@@ -76,6 +84,7 @@ async def test_tickets_and_concessions_are_paid_together(buyer: Buyer, willing: 
     assert payment["input"]["expiresAt"] == CHECKOUT["heldUntil"]
     assert len(payment["input"]["description"]) == 140
     assert payment["input"]["card"] is None
+    assert datetime.fromisoformat(payment["input"]["askedAt"]) <= datetime.now(UTC)
     assert payment["input"]["idempotencyKey"] != order["input"]["idempotencyKey"]
     assert all(left > 0 for left in willing.left)
 
@@ -130,6 +139,9 @@ async def test_after_a_fault_the_same_key_goes_on_with_the_same_steps(buyer: Buy
         ("concessions", "placeConcessionOrder", "INVALID_STATE"),
         ("payments", "createPayment", "PAYMENT_DECLINED"),
         ("payments", "createPayment", "SERVICE_UNAVAILABLE"),
+        ("payments", "createPayment", "AMOUNT_TOO_SMALL"),
+        ("payments", "submitPayment", "SERVICE_UNAVAILABLE"),
+        ("payments", "submitPayment", "INVALID_STATE"),
     ],
 )
 async def test_what_a_service_refuses_ends_the_steps_and_is_passed_on(
@@ -138,7 +150,8 @@ async def test_what_a_service_refuses_ends_the_steps_and_is_passed_on(
     facts = {"productIds": [global_id("Product", BEER)]} if service == "concessions" else {}
     error = {"code": code, "message": "Porque não.", "field": "items" if facts else None, **facts}
     refusal = {"ticketing": begun(checkout=None, errors=[error]), "concessions": placed(None, [error])}
-    willing.on(service, text, refusal.get(service, created(None, [error])))
+    by_payments = submitted(None, [error]) if text == "submitPayment" else created(None, [error])
+    willing.on(service, text, refusal.get(service, by_payments))
     payload = await pay(buyer, wanted(concessions=[{"productId": global_id("Product", BEER), "quantity": 1}]))
     assert payload["payment"] is None
     (told,) = payload["errors"]
@@ -152,7 +165,7 @@ async def test_what_a_service_refuses_ends_the_steps_and_is_passed_on(
 
 async def test_a_declined_card_still_shows_its_payment_and_may_be_tried_again(buyer: Buyer, willing: Services) -> None:
     declined = {"code": "PAYMENT_DECLINED", "message": "Recusado.", "field": "card"}
-    willing.on("payments", "createPayment", created({"id": PAYMENT}, [declined]))
+    willing.on("payments", "submitPayment", submitted({"id": PAYMENT}, [declined]))
     given = wanted(method="CARD", card={"paymentMethodId": "pm_card_chargeDeclined"})
     payload = await pay(buyer, given)
     assert payload["payment"] == {"id": PAYMENT}
@@ -162,6 +175,81 @@ async def test_a_declined_card_still_shows_its_payment_and_may_be_tried_again(bu
     assert willing.variables("payments", "createPayment")[0]["input"]["card"] == {
         "paymentMethodId": "pm_card_chargeDeclined"
     }
+
+
+FREE = begun(checkout={**CHECKOUT, "totalMinor": 0})
+
+
+# What costs nothing: payments is not asked, and the reservation is to be followed; a replay is the same answer.
+@pytest.mark.parametrize("method", ["PIX", "CARD"])
+async def test_what_costs_nothing_is_taken_without_a_payment(buyer: Buyer, willing: Services, method: str) -> None:
+    willing.on("ticketing", "beginCheckout", FREE)
+    willing.on("ticketing", "settleFreeReservation", {"settleFreeReservation": {"errors": []}})
+    willing.on("concessions", "placeConcessionOrder", placed())
+    willing.answers["payments"].clear()
+    given = wanted(method=method, **({"card": {"paymentMethodId": "pm_card_visa"}} if method == "CARD" else {}))
+    expected = {"payment": None, "reservation": {"id": given["reservationId"]}, "errors": []}
+    assert await pay(buyer, given) == expected
+    assert willing.variables("ticketing", "settleFree") == [{"input": {"reservationId": str(UUID(int=3))}}]
+    asked = len(willing.asked)
+    assert await pay(buyer, given) == expected
+    assert len(willing.asked) == asked
+
+
+@pytest.mark.parametrize("code", ["EXPIRED", "INVALID_STATE", "AMOUNT_MISMATCH"])
+async def test_what_costs_nothing_and_cannot_be_had_is_refused(buyer: Buyer, willing: Services, code: str) -> None:
+    willing.on("ticketing", "beginCheckout", FREE)
+    error = {"code": code, "message": "Porque não.", "field": "reservationId"}
+    willing.on("ticketing", "settleFreeReservation", {"settleFreeReservation": {"errors": [error]}})
+    willing.on("concessions", "placeConcessionOrder", placed())
+    payload = await pay(buyer, wanted())
+    assert (payload["payment"], [(one["code"], one["field"]) for one in payload["errors"]]) == (
+        None,
+        [(code, "reservationId")],
+    )
+
+
+# Popcorn is paid for, whatever the tickets cost.
+async def test_concessions_to_free_tickets_are_paid(buyer: Buyer, willing: Services) -> None:
+    willing.on("ticketing", "beginCheckout", FREE)
+    items = [{"productId": global_id("Product", BEER), "quantity": 1}]
+    assert (await pay(buyer, wanted(concessions=items)))["payment"] == {"id": PAYMENT}
+    assert willing.variables("payments", "createPayment")[0]["input"]["amountMinor"] == 1_500
+
+
+# The payment is recorded, and its submission is not answered: no error, for it may be charged, but a payment to follow.
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.ReadTimeout("the bank is slow"),
+        httpx.Response(503),
+        httpx.Response(401, json={"errors": [{"message": "no token"}]}),
+        httpx.Response(200, json={"data": None, "errors": [{"message": "x", "extensions": {"code": "FORBIDDEN"}}]}),
+    ],
+)
+async def test_a_submission_in_doubt_is_a_payment_to_follow(
+    buyer: Buyer, willing: Services, answer: httpx.Response | Exception
+) -> None:
+    willing.on("payments", "submitPayment", answer)
+    given = wanted(method="CARD", card={"paymentMethodId": "pm_card_visa"})
+    payload = await pay(buyer, given)
+    assert (payload["payment"], payload["errors"]) == ({"id": PAYMENT}, [])
+    # The same key again asks again what became of it, and goes on.
+    willing.on("payments", "submitPayment", submitted({"id": PAYMENT}))
+    assert (await pay(buyer, given))["payment"] == {"id": PAYMENT}
+    keys = [one["input"]["idempotencyKey"] for one in willing.variables("payments", "createPayment")]
+    assert (len(keys), len(set(keys))) == (2, 1)
+    asked = len(willing.asked)
+    await pay(buyer, given)
+    assert len(willing.asked) == asked
+
+
+# However little time is left, who has a payment is told of it.
+async def test_the_payment_is_told_before_the_time_is_over(make_buyer: Callable[..., Buyer], willing: Services) -> None:
+    late = make_buyer(seconds=0.45)
+    payload = await asyncio.wait_for(pay(late, wanted()), 5)
+    assert (payload["payment"], payload["errors"]) == ({"id": PAYMENT}, [])
+    assert willing.variables("payments", "submitPayment") == []
 
 
 @pytest.mark.parametrize("away", ["ticketing", "concessions", "payments"])

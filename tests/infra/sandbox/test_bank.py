@@ -179,3 +179,25 @@ async def test_the_page_shows_open_charges_and_escapes_them(sandbox: httpx.Async
 # A page of the internet that points its own name at this machine is turned away.
 async def test_a_foreign_host_name_is_refused(sandbox: httpx.AsyncClient) -> None:
     assert (await sandbox.get("/", headers={"Host": "evil.example"})).status_code == 400
+
+
+# Signed like any other, and about nothing: the books do not change. What arrives late is booked, and only once.
+async def test_a_forged_message_and_a_late_payment(sandbox: httpx.AsyncClient, receiver: Receiver) -> None:
+    headers = await token(sandbox)
+    made = await charge(sandbox, headers)
+    assert (await sandbox.post(f"/charges/{made['txid']}/forge")).json()["status"] == "ATIVA"
+    assert (await receiver.until(1))[0]["pix"][0]["txid"] == made["txid"]
+    assert (await sandbox.get(f"/v2/cob/{made['txid']}", headers=headers)).json()["status"] == "ATIVA"
+    assert (await sandbox.post(f"/charges/{made['txid']}/fail")).status_code == 200
+    assert (await sandbox.post(f"/charges/{made['txid']}/pay")).status_code == 409
+    assert (await sandbox.post(f"/charges/{made['txid']}/pay-late")).json()["status"] == "CONCLUIDA"
+    assert (await sandbox.post(f"/charges/{made['txid']}/pay-late")).status_code == 409
+
+
+# A fault of one kind of request leaves the others alone.
+async def test_faults_of_just_one_kind_of_request(sandbox: httpx.AsyncClient) -> None:
+    await sandbox.put("/faults/pix", json={"only": "/token", "http_500": 1})
+    assert (await sandbox.get("/v2/cob/none")).status_code == 401
+    refused = await sandbox.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=SHOP)
+    assert refused.status_code == 500
+    await token(sandbox)

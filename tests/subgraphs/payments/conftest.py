@@ -23,15 +23,21 @@ from fastapi import FastAPI
 
 from infra.local.sandbox.app import create_app as create_sandbox
 from infra.local.sandbox.settings import Settings as SandboxSettings
+from subgraphs.chassis.app import Running
+from subgraphs.chassis.aws import Aws
 from subgraphs.chassis.database import Database
 from subgraphs.chassis.graphql import global_id
-from subgraphs.payments.app import create_app
+from subgraphs.payments.app import create_app, open_ports
+from subgraphs.payments.domain.payment import Payment, PaymentMethod
+from subgraphs.payments.ports import Ports
 from subgraphs.payments.settings import Settings
 from subgraphs.payments.tables import metadata
+from subgraphs.payments.use_cases.create_payment import Created, CreatePayment, create_payment, outcome_of
+from subgraphs.payments.use_cases.submit_payment import submit_payment
 
 PIX_SECRET = "pix-webhook-secret-of-tests"
 STRIPE_SECRET = "whsec_of_tests_long_enough"
-BACKGROUND_S = 6.0
+BACKGROUND_S = 30.0
 """How long what happens beside the requests may take on a busy machine."""
 
 PAYMENT = """id status amount { amountMinor } refunded { amountMinor } pix { brCode qrCodeSvg expiresAt }
@@ -83,16 +89,22 @@ class World:
             claims |= {"sub": str(customer), "scope": "customer"}
         token = jwt.encode(claims, self.keys[caller], algorithm="EdDSA", headers={"kid": caller})
         headers = {"Authorization": f"Bearer {token}", "Accept-Language": language}
+        # Escaped, so that halves of surrogate pairs can be sent too.
+        body = json.dumps({"query": document, "variables": variables})
         response = await self.payments.post(
-            "/graphql", json={"query": document, "variables": variables}, headers=headers
+            "/graphql", content=body, headers={**headers, "Content-Type": "application/json"}
         )
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         return answer
 
-    async def create(self, payer: UUID, **changed: Any) -> dict[str, Any]:
-        """The payload of `createPayment`: by Pix, R$ 150,00, ten minutes, unless told otherwise."""
-        given = {
+    async def create(self, payer: UUID, *, language: str = "en", **changed: Any) -> dict[str, Any]:
+        """Recorded, then submitted: the last payload. By Pix, R$ 150,00, ten minutes, unless told otherwise."""
+        payload = await self._record(payer, self._input(changed), language)
+        return payload if payload["errors"] else await self.submit(payload["payment"]["id"], payer)
+
+    def _input(self, changed: dict[str, Any]) -> dict[str, Any]:
+        return {
             "reference": f"reservation:{uuid4()}",
             "amountMinor": 15_000,
             "currency": "BRL",
@@ -102,14 +114,36 @@ class World:
             "idempotencyKey": uuid4().hex,
             **changed,
         }
+
+    async def _record(self, payer: UUID, given: dict[str, Any], language: str = "en") -> dict[str, Any]:
         answer = await self(
             f"""mutation ($input: CreatePaymentInput!) {{ createPayment(input: $input) {{
                 payment {{ {PAYMENT} }} errors {{ __typename code message field }} }} }}""",
             {"input": given},
             caller="gateway",
             customer=payer,
+            language=language,
         )
         payload: dict[str, Any] = answer["data"]["createPayment"]
+        return payload
+
+    async def recorded(self, payer: UUID, **changed: Any) -> dict[str, Any]:
+        """The payment, recorded and not submitted."""
+        payload = await self._record(payer, self._input(changed))
+        assert payload["errors"] == []
+        payment: dict[str, Any] = payload["payment"]
+        return payment
+
+    async def submit(self, payment_id: str, payer: UUID) -> dict[str, Any]:
+        """The payload of `submitPayment`."""
+        answer = await self(
+            f"""mutation ($input: SubmitPaymentInput!) {{ submitPayment(input: $input) {{
+                payment {{ {PAYMENT} }} errors {{ __typename code message field }} }} }}""",
+            {"input": {"paymentId": payment_id}},
+            caller="gateway",
+            customer=payer,
+        )
+        payload: dict[str, Any] = answer["data"]["submitPayment"]
         return payload
 
     async def created(self, payer: UUID, **changed: Any) -> dict[str, Any]:
@@ -167,9 +201,9 @@ class World:
         values = {"paymentId": raw(payment_id), "reason": "cancelled", "idempotencyKey": uuid4().hex, **given}
         return await self.work("refundPayment", "refundId status errors { code field }", values)
 
-    async def pay(self, payment_id: str) -> None:
-        """What the payer does in the bank's app."""
-        response = await self.sandbox.post(f"/charges/{raw(payment_id)}/pay")
+    async def pay(self, payment_id: str, how: str = "pay") -> None:
+        """What the payer does in the bank's app; `how` as the sandbox calls it."""
+        response = await self.sandbox.post(f"/charges/{raw(payment_id)}/{how}")
         assert response.status_code == 200, response.text
 
     async def faults(self, company: str, **switched: Any) -> None:
@@ -204,16 +238,20 @@ class World:
         """What the background would look at later is due now."""
         async with self.db.transaction() as connection:
             await connection.execute(sa.text("UPDATE payments SET check_at = now()"))
+            await connection.execute(sa.text("UPDATE payments SET withdraw_at = now() WHERE withdraw_at IS NOT NULL"))
             await connection.execute(sa.text("UPDATE refunds SET check_at = now()"))
+            await connection.execute(sa.text("UPDATE webhook_events SET due_at = now()"))
 
-    async def until_processed(self, count: int) -> list[str | None]:
-        """The outcomes once that many webhook messages are stored and all are processed."""
+    async def until_processed(self, count: int, *, impatient: bool = False) -> list[str | None]:
+        """The outcomes once that many webhook messages are stored and all are processed; `impatient` skips pauses."""
         outcomes: list[str | None] = []
         deadline = time.monotonic() + BACKGROUND_S
         while time.monotonic() < deadline:
             outcomes = await self.outcomes()
             if len(outcomes) == count and None not in outcomes:
                 return outcomes
+            if impatient:
+                await self.look_now()
             await asyncio.sleep(0.05)
         raise AssertionError(f"not {count} webhooks processed in time but {outcomes}")
 
@@ -328,6 +366,73 @@ async def world(
         httpx.AsyncClient(base_url=sandbox_url, timeout=20, trust_env=False) as sandbox,
     ):
         yield World(payments, sandbox, db, keys)
+
+
+@dataclass
+class Desk:
+    """The use cases by themselves, with both companies behind a server: for what HTTP would only slow down."""
+
+    ports: Ports
+    sandbox: httpx.AsyncClient
+
+    def wanted(self, **changed: Any) -> CreatePayment:
+        """By Pix, R$ 150,00, ten minutes, of a new payer, unless told otherwise."""
+        given: dict[str, Any] = {
+            "payer_id": uuid4(),
+            "reference": f"reservation:{uuid4()}",
+            "amount_minor": 15_000,
+            "currency": "BRL",
+            "method": PaymentMethod.PIX,
+            "card_token": None,
+            "description": None,
+            "payer_name": None,
+            "expires_at": datetime.now(UTC) + timedelta(minutes=10),
+            "idempotency_key": uuid4().hex,
+        }
+        return CreatePayment(**{**given, **changed})
+
+    async def pay(self, wanted: CreatePayment) -> Created:
+        """Recorded and submitted, as the checkout does."""
+        created = await create_payment(self.ports, wanted)
+        if created.refusal is not None or created.payment is None:
+            return created
+        return outcome_of(await submit_payment(self.ports, created.payment))
+
+    async def record(self, wanted: CreatePayment) -> Payment:
+        """Recorded and not submitted."""
+        created = await create_payment(self.ports, wanted)
+        assert created.payment is not None
+        return created.payment
+
+    async def open_charges(self) -> list[str]:
+        """References of what could be paid at the companies at this moment."""
+        found = (await self.sandbox.get("/charges", params={"limit": 200})).json()
+        return [charge["reference"] for charge in found]
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings, sandbox_url: str, database: Database) -> AsyncIterator[Desk]:
+    running = Running(settings, Aws(settings), database)
+    async with (
+        open_ports(running) as ports,
+        httpx.AsyncClient(base_url=sandbox_url, timeout=20, trust_env=False) as sandbox,
+    ):
+        yield Desk(ports, sandbox)
+
+
+@pytest.fixture
+async def desk(
+    db: Database,
+    make_settings: Callable[[str], Settings],
+    sandbox_settings: Callable[[str], SandboxSettings],
+) -> AsyncIterator[Desk]:
+    """Nobody receives the companies' webhooks here."""
+    sandbox_socket, sandbox_url = listening_socket()
+    async with (
+        serve(create_sandbox(sandbox_settings("http://127.0.0.1:9")), sandbox_socket),
+        open_desk(make_settings(sandbox_url), sandbox_url, db) as opened,
+    ):
+        yield opened
 
 
 @pytest.fixture

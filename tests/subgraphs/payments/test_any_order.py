@@ -41,12 +41,13 @@ from subgraphs.payments.ports import Gateways, Ports
 from subgraphs.payments.repositories import payments, refunds, webhook_events
 from subgraphs.payments.tables import metadata
 from subgraphs.payments.use_cases.cancel_payments import cancel_payments
-from subgraphs.payments.use_cases.check_unfinished import check_unfinished
+from subgraphs.payments.use_cases.check_unfinished import check_payments, push_refunds, withdraw_charges
 from subgraphs.payments.use_cases.create_payment import CreatePayment, create_payment
 from subgraphs.payments.use_cases.expire_payment import expire_payment
 from subgraphs.payments.use_cases.process_webhooks import process_webhooks
 from subgraphs.payments.use_cases.reconcile_payments import reconcile_payments
 from subgraphs.payments.use_cases.refund_payment import RefundPayment, refund_payment
+from subgraphs.payments.use_cases.submit_payment import submit_payment
 
 from .conftest import PIX_SECRET
 
@@ -128,8 +129,8 @@ class AnyOrder(RuleBasedStateMachine):
                 self.store.end_delivery(number)
                 self.run(self.receive(body.encode()))
             self.clock_ahead += timedelta(hours=1)
-            self.run(process_webhooks(self.ports))
-            self.run(check_unfinished(self.ports, timedelta(seconds=15)))
+            self.run(process_webhooks(self.ports, "pix"))
+            self.run(self.look_around())
         payment, found, _ = self.run(self.read())
         cob = self.store.get("cob", payment.id.hex) or {}
         assert payment.captured_minor == (PRICE if cob.get("pix") else 0)
@@ -157,8 +158,11 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def create_again(self) -> None:
         created = self.run(create_payment(self.ports, self.command))
-        assert created.payment is not None
-        self.payment_id: UUID = created.payment.id
+        if created.payment is not None:
+            if created.payment.id != getattr(self, "payment_id", None):
+                self.seen, self.refunded_seen = None, 0  # no gateway was to be had for the one before
+            self.payment_id: UUID = created.payment.id
+            self.run(submit_payment(self.ports, created.payment))
 
     @rule()
     def payer_pays(self) -> None:
@@ -198,7 +202,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def act_on_messages(self) -> None:
-        self.run(process_webhooks(self.ports))
+        self.run(process_webhooks(self.ports, "pix"))
 
     @rule()
     def reconcile(self) -> None:
@@ -225,12 +229,17 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def look_at_what_is_unfinished(self) -> None:
-        self.run(check_unfinished(self.ports, timedelta(seconds=15)))
+        self.run(self.look_around())
 
     @precondition(lambda self: self.switches.of(Company.PIX) == Faults())
     @rule(fault=st.sampled_from(["http_500", "http_500_after", "malformed"]), times=st.integers(1, 4))
     def bank_falters(self, fault: str, times: int) -> None:
         self.switch(**{fault: times})
+
+    async def look_around(self) -> None:
+        await check_payments(self.ports, "pix", timedelta(seconds=15))
+        await push_refunds(self.ports, "pix")
+        await withdraw_charges(self.ports, "pix")
 
     @rule()
     def bank_recovers(self) -> None:

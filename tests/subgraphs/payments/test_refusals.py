@@ -22,15 +22,16 @@ async def test_input_that_cannot_be_is_refused_by_field(world: World, payer: UUI
         ("reference", {"reference": ""}),
         ("reference", {"reference": "a" * 101}),
         ("reference", {"reference": "reservation:1\n"}),
-        ("amountMinor", {"amountMinor": 49}),
+        ("amountMinor", {"amountMinor": 0}),
         ("amountMinor", {"amountMinor": -15_000}),
-        ("amountMinor", {"amountMinor": 100_000_001}),
+        ("amountMinor", {"amountMinor": 100_000_000}),
         ("card", {"method": "CARD"}),
         ("card", {"method": "PIX", "card": card}),
         ("card.paymentMethodId", {"method": "CARD", "card": {"paymentMethodId": "4242424242424242"}}),
-        ("description", {"description": "a" * 141}),
+        ("description", {"description": "a" * 1_001}),
         ("description", {"description": "a\x00b"}),
-        ("payerName", {"payerName": ""}),
+        ("payerName", {"payerName": "\x00"}),
+        ("askedAt", {"askedAt": "2030-01-01T00:00:00"}),
         ("expiresAt", {"expiresAt": "2030-01-01T00:00:00"}),
         ("expiresAt", {"expiresAt": "2999-01-01T00:00:00Z"}),
         ("idempotencyKey", {"idempotencyKey": ""}),
@@ -140,6 +141,8 @@ async def test_an_unpaid_payment_gives_nothing_back(world: World, payer: UUID) -
     for field, given in (
         ("amountMinor", {"amountMinor": 0}),
         ("reason", {"reason": ""}),
+        ("reason", {"reason": " \r\n"}),
+        ("reason", {"reason": "a\x00"}),
         ("idempotencyKey", {"idempotencyKey": ""}),
     ):
         assert error_codes(await world.refund(payment["id"], **given)) == [("INVALID_INPUT", field)]
@@ -157,13 +160,15 @@ async def test_the_same_request_at_once_is_one_payment(world: World, payer: UUID
     assert (await world.event_types(answers[0]["payment"]["id"])).count("payment.created") == 1
 
 
-# Five windows with a choice each: one charge at most stays payable.
-async def test_rival_payments_leave_one_open(world: World, payer: UUID) -> None:
-    await asyncio.gather(*(world.create(payer, reference="reservation:rivals") for _ in range(5)))
-    found = await world.reconcile("reservation:rivals")
-    assert [one["status"] for one in found].count("REQUIRES_ACTION") <= 1
-    payable = (await world.sandbox.get("/charges")).json()
-    assert len(payable) <= 1
+# Below what the card company charges: Pix takes a single centavo.
+async def test_an_amount_too_small_for_a_card_is_offered_pix(world: World, payer: UUID) -> None:
+    for amount in (1, 49):
+        payload = await world.by_card(payer, amountMinor=amount, language="pt-BR")
+        assert (payload["payment"], error_codes(payload)) == (None, [("AMOUNT_TOO_SMALL", "method")])
+        assert payload["errors"][0]["message"] == "O valor é pequeno demais para o cartão. Pague com Pix."
+        assert (await world.created(payer, amountMinor=amount))["status"] == "REQUIRES_ACTION"
+    assert "Pix" in (await world.by_card(payer, amountMinor=1))["errors"][0]["message"]
+    assert (await world.by_card(payer, amountMinor=50))["payment"]["status"] == "SUCCEEDED"
 
 
 # Five refunds of R$ 40,00 at once out of R$ 150,00: three.

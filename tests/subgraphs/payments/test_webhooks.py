@@ -97,6 +97,8 @@ async def test_a_message_about_an_unknown_charge_changes_nothing(world: World, p
 async def test_a_delivery_replayed_is_one_message(world: World, payer: UUID) -> None:
     payment = await world.created(payer)
     body = pix_received(payment["id"])
+    await world.faults("pix", drop_webhooks=True)
+    await world.pay(payment["id"])
     for age in (0, 1, 200):
         assert await world.told("pix", body, age_s=age) == 200
     assert await world.until_processed(1) == ["applied"]
@@ -133,26 +135,63 @@ async def test_a_late_success_is_applied(world: World, payer: UUID, ended: str) 
         reference = f"reservation:{uuid4()}"
         payment = await world.created(payer, reference=reference)
         await world.work("cancelPayments", "cancelled", {"reference": reference})
-        told = ("pix", pix_received(payment["id"]))
     else:
         payment = (await world.by_card(payer, "pm_card_chargeDeclined"))["payment"]
-        intent = await intent_of(world, payment["id"])
-        told = (
-            "stripe",
-            stripe_event("payment_intent.succeeded", intent, "succeeded", amount_received=15_000),
-        )
     await world.until(ended, payment["id"], payer)
-    assert await world.told(*told) == 200
+    await world.pay(payment["id"], "pay-late")
     paid = await world.until("SUCCEEDED", payment["id"], payer)
     assert paid["failure"] is None
     assert (await world.event_types(payment["id"]))[-2:] == [f"payment.{ended.lower()}", "payment.succeeded"]
 
 
-# A message whose amount is not the price is in doubt: the bank is asked, and says that nothing was paid.
+# Rightly signed, of the right amount, and of a payment that nobody made: who is asked says so, and nothing is settled.
+@pytest.mark.parametrize("method", ["PIX", "CARD"])
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_message_that_its_company_does_not_confirm_settles_nothing(
+    world: World, payer: UUID, method: str, ended: bool
+) -> None:
+    reference = f"reservation:{uuid4()}"
+    if method == "PIX":
+        payment = await world.created(payer, reference=reference)
+    else:
+        payment = (await world.by_card(payer, "pm_card_chargeDeclined" if ended else "pm_card_slow"))["payment"]
+        await world.until_processed(1)
+    if ended and method == "PIX":
+        await world.work("cancelPayments", "cancelled", {"reference": reference})
+    before = await world.event_types(payment["id"])
+    await world.pay(payment["id"], "forge")
+    assert (await world.until_processed(1 if method == "PIX" else 2, impatient=True))[-1] == "set_aside"
+    assert await world.event_types(payment["id"]) == before
+    async with world.db.connect() as connection:
+        statement = sa.text("SELECT reason, attempts FROM webhook_events ORDER BY id DESC LIMIT 1")
+        reason, attempts = (await connection.execute(statement)).one()
+        captured = (await connection.execute(sa.text("SELECT sum(captured_minor) FROM payments"))).scalar_one()
+    assert (reason.startswith("the gateway "), attempts, captured) == (True, 4, 0)
+
+
+# A charge that the bank has never heard of: its message settles nothing either.
+async def test_a_message_about_a_charge_unknown_to_the_bank_settles_nothing(world: World, payer: UUID) -> None:
+    payment = await world.created(payer)
+    unknown = uuid4()
+    async with world.db.transaction() as connection:
+        await connection.execute(
+            sa.text("UPDATE payments SET id = :id, provider_reference = :name"), {"id": unknown, "name": unknown.hex}
+        )
+    told = pix_received(payment["id"]).replace(raw(payment["id"]).replace("-", "").encode(), unknown.hex.encode())
+    assert await world.told("pix", told) == 200
+    assert await world.until_processed(1, impatient=True) == ["set_aside"]
+    async with world.db.connect() as connection:
+        status, reason = (
+            await connection.execute(sa.text("SELECT status, reason FROM payments, webhook_events"))
+        ).one()
+    assert (status, reason) == ("REQUIRES_ACTION", "the gateway does not know it")
+
+
+# What the message says of the amount does not matter: what the bank says does.
 async def test_a_message_with_another_amount_is_not_believed(world: World, payer: UUID) -> None:
     payment = await world.created(payer)
     assert await world.told("pix", pix_received(payment["id"], amount="0.01")) == 200
-    assert await world.until_processed(1) == ["unchanged"]
+    assert await world.until_processed(1, impatient=True) == ["set_aside"]
     found = await world.payment(payment["id"], payer)
     assert found is not None
     assert found["status"] == "REQUIRES_ACTION"

@@ -80,26 +80,29 @@ class Bank:
             self._store.put("cob", txid, cob, is_open=True)
         return cob
 
-    def pay(self, txid: str) -> Document:
-        """Somebody pays the code. Raises ``Refused`` 409: not active, its time is over, or switched to fail."""
+    def pay(self, txid: str, *, late: bool = False) -> Document:
+        """Somebody pays the code. Raises ``Refused`` 409: not active, its time is over, or switched to fail.
+
+        ``late``: the payment had been on its way, and is received although the charge is not active any more.
+        """
         if self._switches.take(Company.PIX, "fail_next"):
             raise Refused("PagamentoRecusado", "The payer's bank declined.", 409)
         with self._store.transaction():
             cob = self.find(txid)
-            if cob["status"] != "ATIVA" or is_over(cob, time.time()):
+            payable = cob["status"] == "ATIVA" and not is_over(cob, time.time())
+            if cob["status"] == "CONCLUIDA" or not (payable or late):
                 raise Refused("CobOperacaoInvalida", "The charge cannot be paid any more.", 409)
-            pix = {
-                "endToEndId": _end_to_end_id(),
-                "txid": txid,
-                "valor": cob["valor"]["original"],
-                "chave": cob["chave"],
-                "horario": _utc(time.time()),
-                "devolucoes": [],
-            }
+            pix = _received(cob)
             cob |= {"status": "CONCLUIDA", "pix": [pix]}
             self._store.put("cob", txid, cob)
             self._store.put("pix", pix["endToEndId"], pix)
             self._sender.send(Company.PIX, json.dumps({"pix": [pix]}))
+        return cob
+
+    def forge(self, txid: str) -> Document:
+        """Somebody who has the secret sends the message of a payment that nobody made."""
+        cob = self.find(txid)
+        self._sender.send(Company.PIX, json.dumps({"pix": [_received(cob)]}))
         return cob
 
     def find_pix(self, end_to_end_id: str) -> Document:
@@ -153,6 +156,17 @@ class Bank:
         self._store.put("pix", pix["endToEndId"], pix, due_at=due_at)
         cob = self.find(pix["txid"])
         self._store.put("cob", pix["txid"], cob | {"pix": [pix]})
+
+
+def _received(cob: Document) -> Document:
+    return {
+        "endToEndId": _end_to_end_id(),
+        "txid": cob["txid"],
+        "valor": cob["valor"]["original"],
+        "chave": cob["chave"],
+        "horario": _utc(time.time()),
+        "devolucoes": [],
+    }
 
 
 def is_over(cob: Document, now: float) -> bool:
