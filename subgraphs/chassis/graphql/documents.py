@@ -12,6 +12,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
 from subgraphs.chassis.graphql import limits
+from subgraphs.chassis.graphql.bad_values import in_document
 
 MAX_REMEMBERED: Final = 500
 MAX_REMEMBERED_CHARACTERS: Final = 4_000_000
@@ -77,4 +78,4 @@ class CheckDocument(SchemaExtension):
 
 def _errors(schema: GraphQLSchema, document: DocumentNode, rules: tuple[type, ...]) -> list[GraphQLError]:
     # Size first: validation rules compare fields pairwise, and must not be shown a document of any size.
-    return limits.violations(document) or validate_document(schema, document, rules)
+    return limits.violations(document) or in_document(document, validate_document(schema, document, rules))
