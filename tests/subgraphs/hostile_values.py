@@ -178,11 +178,17 @@ def _literal(type_: GraphQLInputType, value: Any) -> str:
     if isinstance(value, dict):
         named = get_named_type(inner)
         fields = named.fields if isinstance(named, GraphQLInputObjectType) else {}
-        written = (f"{name}: {_literal(fields[name].type if name in fields else inner, one)}" for name, one in value.items())
+        written = (
+            f"{name}: {_literal(fields[name].type if name in fields else inner, one)}" for name, one in value.items()
+        )
         return f"{{{', '.join(written)}}}"
-    if isinstance(value, str) and isinstance(get_named_type(inner), GraphQLEnumType) and re.fullmatch("[A-Za-z]+", value):
+    if (
+        isinstance(value, str)
+        and isinstance(get_named_type(inner), GraphQLEnumType)
+        and re.fullmatch("[A-Za-z]+", value)
+    ):
         return value
-    # JSON's texts and numbers are GraphQL's, but for characters beyond the first plane, which JSON may write as they are.
+    # As JSON writes it, GraphQL reads it; characters beyond the first plane only where they stand as they are.
     return json.dumps(value, ensure_ascii=False)
 
 

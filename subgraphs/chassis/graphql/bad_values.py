@@ -9,26 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from graphql import (
     DocumentNode,
     ExecutionResult,
     FieldNode,
-    FragmentSpreadNode,
     GraphQLError,
+    GraphQLInputType,
     GraphQLNonNull,
     GraphQLSchema,
+    InlineFragmentNode,
     ListValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     StringValueNode,
     ValueNode,
-    VariableDefinitionNode,
     VariableNode,
     get_operation_ast,
-    is_input_type,
     type_from_ast,
 )
 from graphql.utilities import coerce_input_value
@@ -71,7 +70,7 @@ def in_document(document: DocumentNode, errors: Sequence[GraphQLError]) -> list[
     if not errors and "\\u" not in _text_of(document):
         return []
     places = {id(place.value): place for place in _places(document)}
-    told = [
+    told: list[GraphQLError] = [
         _bad(place, _UNSTORABLE)
         for place in places.values()
         if isinstance(place.value, StringValueNode) and _is_unstorable(place.value.value)
@@ -92,16 +91,12 @@ def _bad_variables(
         name = definition.variable.name.value
         place = _place_of(document, name)
 
-        def refuse(
-            path: list[str | int], _value: object, error: GraphQLError, place: Place = place
-        ) -> None:
+        def refuse(path: list[str | int], _value: object, error: GraphQLError, place: Place = place) -> None:
             errors.append(_bad(place, error.message, tuple(path)))
 
         type_ = type_from_ast(schema, definition.type)
-        if not is_input_type(type_):
-            continue
         if name in variables:
-            coerce_input_value(variables[name], type_, refuse)
+            coerce_input_value(variables[name], cast(GraphQLInputType, type_), refuse)
         elif isinstance(type_, GraphQLNonNull) and definition.default_value is None:
             errors.append(_bad(place, f"A value of type {type_} is missing."))
     return errors
@@ -165,7 +160,7 @@ def _below(selection_set: SelectionSetNode, path: tuple[str, ...] | None) -> Ite
                 below = (*path, key) if path is not None else None
                 for argument in selection.arguments:
                     yield from _values(argument.value, below, (argument.name.value,))
-            if not isinstance(selection, FragmentSpreadNode) and selection.selection_set is not None:
+            if isinstance(selection, FieldNode | InlineFragmentNode) and selection.selection_set is not None:
                 left.append((selection.selection_set, below))
 
 
