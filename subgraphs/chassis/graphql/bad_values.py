@@ -35,6 +35,7 @@ from strawberry.extensions import SchemaExtension
 
 from subgraphs.chassis.graphql.errors import ArgumentPath, BadInput
 
+MAX_TOLD: Final = 50
 _UNSTORABLE: Final = "Text may hold neither NUL nor one half of a surrogate pair."
 
 
@@ -92,11 +93,12 @@ def _bad_variables(
         place = _place_of(document, name)
 
         def refuse(path: list[str | int], _value: object, error: GraphQLError, place: Place = place) -> None:
-            errors.append(_bad(place, error.message, tuple(path)))
+            if len(errors) < MAX_TOLD:
+                errors.append(_bad(place, error.message, tuple(path)))
 
         type_ = type_from_ast(schema, definition.type)
         if name in variables:
-            coerce_input_value(variables[name], cast(GraphQLInputType, type_), refuse)
+            coerce_input_value(variables[name], cast("GraphQLInputType", type_), refuse)
         elif isinstance(type_, GraphQLNonNull) and definition.default_value is None:
             errors.append(_bad(place, f"A value of type {type_} is missing."))
     return errors
