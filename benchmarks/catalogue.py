@@ -1,8 +1,8 @@
 """How long a page of the catalogue takes with 100,000 events: `python -m benchmarks.catalogue [--plans]`.
 
 A PostgreSQL of its own is started and thrown away. Half of the sessions are over; every tenth event is shown ten times;
-a third of them take place in one city of 400. Each page is asked for thirty times with the plans that connections end up
-with (`plan_cache_mode = force_generic_plan`); the deep page is the one after 20,000 events.
+a third of them take place in one city of 400. Each page is asked for thirty times, with the plans that connections get
+in the end (`plan_cache_mode = force_generic_plan`); the deep page is the one after 20,000 events.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ _FILL: Final = (
     f"""INSERT INTO events (id, organiser_id, name, description, kind, age_rating, category, series)
     SELECT gen_random_uuid(), (SELECT id FROM organisers),
         (ARRAY['Noite', 'Festa', 'Clássico', 'Sessão', 'Encontro'])[1 + n % 5] || ' ' ||
-        (ARRAY['do Samba', 'do Rock', 'da Ópera', 'do Riso', 'das Cores', 'do Sertão', 'do Mar'])[1 + n % 7] || ' ' || n,
+        (ARRAY['do Samba', 'do Rock', 'da Ópera', 'do Riso', 'das Cores', 'do Sertão', 'do Mar'])[1 + n % 7]
+        || ' ' || n,
         'Com ' || (ARRAY['Ana', 'Caetano', 'Elis', 'Gil', 'Rita', 'Tim', 'Zeca'])[1 + (n / 7) % 7] || ', ' ||
         CASE WHEN n % 20 = 0 THEN 'ao vivo' ELSE 'com convidados e surpresas para toda a família' END ||
         CASE WHEN n % 1000 = 0 THEN ' (estreia)' ELSE '' END,

@@ -22,7 +22,6 @@ class ReservationRequest(msgspec.Struct, frozen=True):
     requested_at: Text
     sequence: Annotated[int, msgspec.Meta(ge=1)]
     version: Annotated[int, msgspec.Meta(ge=1, le=1)] = 1
-    birth_date: str | None = None
 
 
 class MalformedMessage(PermanentFault):

@@ -24,7 +24,6 @@ from graphql import (
     ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
-    StringValueNode,
     ValueNode,
     VariableNode,
     get_operation_ast,
@@ -36,7 +35,6 @@ from strawberry.extensions import SchemaExtension
 from subgraphs.chassis.graphql.errors import ArgumentPath, BadInput
 
 MAX_TOLD: Final = 50
-_UNSTORABLE: Final = "Text may hold neither NUL nor one half of a surrogate pair."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +52,6 @@ class TellBadValues(SchemaExtension):
     def on_execute(self) -> Iterator[None]:
         context = self.execution_context
         document, variables = context.graphql_document, context.variables or {}
-        if document is not None and (errors := _unstorable_variables(document, variables)):
-            context.result = ExecutionResult(data=None, errors=errors)
         yield
         result: Any = context.result
         if document is None or not isinstance(result, ExecutionResult) or result.data is not None:
@@ -67,15 +63,11 @@ class TellBadValues(SchemaExtension):
 
 
 def in_document(document: DocumentNode, errors: Sequence[GraphQLError]) -> list[GraphQLError]:
-    """The errors of validation, with those about a literal as ``BadInput``; and texts that cannot be kept."""
-    if not errors and "\\u" not in _text_of(document):
+    """The errors of validation, with those about a literal as ``BadInput``."""
+    if not errors:
         return []
     places = {id(place.value): place for place in _places(document)}
-    told: list[GraphQLError] = [
-        _bad(place, _UNSTORABLE)
-        for place in places.values()
-        if isinstance(place.value, StringValueNode) and _is_unstorable(place.value.value)
-    ]
+    told: list[GraphQLError] = []
     for error in errors:
         node = error.nodes[0] if error.nodes else None
         place = places.get(id(node))
@@ -104,30 +96,9 @@ def _bad_variables(
     return errors
 
 
-def _unstorable_variables(document: DocumentNode, variables: dict[str, Any]) -> list[GraphQLError]:
-    found = next(_unstorable(variables), None)
-    if found is None:
-        return []
-    name, *below = found
-    return [_bad(_place_of(document, str(name)), _UNSTORABLE, tuple(below))]
-
-
-def _unstorable(values: Any) -> Iterator[ArgumentPath]:
-    """The paths of texts that PostgreSQL or UTF-8 cannot keep."""
-    left: list[tuple[ArgumentPath, Any]] = [((), values)]
-    while left:
-        path, value = left.pop()
-        if isinstance(value, str):
-            if _is_unstorable(value):
-                yield path
-        elif isinstance(value, dict):
-            left += [((*path, key), below) for key, below in value.items()]
-        elif isinstance(value, list):
-            left += [((*path, index), below) for index, below in enumerate(value)]
-
-
-def _is_unstorable(text: str) -> bool:
-    return "\0" in text or (not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text))
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can keep or compare it: no NUL, and no half of a surrogate pair, which JSON can write."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text))
 
 
 def _bad(place: Place, message: str, below: ArgumentPath = ()) -> BadInput:
@@ -177,7 +148,3 @@ def _values(value: ValueNode, field: tuple[str, ...] | None, argument: ArgumentP
         elif isinstance(place.value, ListValueNode):
             inside = enumerate(place.value.values)
         left += [Place(one, field, (*place.argument, name)) for name, one in inside]
-
-
-def _text_of(document: DocumentNode) -> str:
-    return document.loc.source.body if document.loc is not None else ""

@@ -15,6 +15,7 @@ from subgraphs.chassis.graphql.types import Currency, ErrorCode, user_error
 from subgraphs.chassis.idempotency import key_is_valid
 from subgraphs.ticketing.domain import allocation
 from subgraphs.ticketing.domain.reservation import Reservation
+from subgraphs.ticketing.domain.reservation_states import ReservationStatus
 from subgraphs.ticketing.domain.ticket_qr import TicketSigner
 from subgraphs.ticketing.repositories import reservation_lists, tickets, units
 from subgraphs.ticketing.repositories.reservation_lists import what_is_reserved
@@ -46,7 +47,7 @@ class InternalMutation:
             return []
         result = await _allocate(info, wanted)
         for outcome in result.outcomes:
-            if not outcome.replayed:
+            if not outcome.replayed and outcome.status is not ReservationStatus.QUEUED:
                 metrics.count("Reservations", Status=outcome.status.value)
         _count_expired(result.expired)
         return [
@@ -151,6 +152,7 @@ def _request(given: internal.AllocationRequest) -> allocation.AllocationRequest:
         idempotency_key=given.idempotency_key,
         requested_at=given.requested_at,
         sequence=given.sequence,
+        buyer=allocation.Buyer(given.buyer.birth_date) if given.buyer is not None else None,
     )
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import strawberry
 
 from subgraphs.chassis import metrics
+from subgraphs.chassis.graphql.bad_values import is_storable
 from subgraphs.chassis.graphql.context import Info
 from subgraphs.chassis.graphql.errors import BadInput
 from subgraphs.chassis.graphql.guards import GATEWAY, customer_of, internal_only
@@ -111,6 +112,6 @@ def _search(where: EventFilter) -> EventSearch:
 
 def _text(name: str, given: str | None) -> str | None:
     """None, which filters nothing, when it is empty or blank."""
-    if given is not None and len(given) > MAX_TEXT:
+    if given is not None and (len(given) > MAX_TEXT or not is_storable(given)):
         raise BadInput(f"'where.{name}' is text of at most {MAX_TEXT} characters.", ("where", name))
     return given if given and not given.isspace() else None

@@ -3,7 +3,7 @@
 Ids are raw UUIDs here.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 import strawberry
 
@@ -12,7 +12,12 @@ from subgraphs.ticketing.types.catalogue import Event
 from subgraphs.ticketing.types.enums import ConfirmStatus, ExpireOutcome, ReservationStatus
 
 
-@strawberry.federation.input(inaccessible=True)
+@strawberry.federation.input(inaccessible=True, description="No birth date: customers knows no such customer.")
+class AllocationBuyer:
+    birth_date: date | None = None
+
+
+@strawberry.federation.input(inaccessible=True, description="`buyer` only where the birth date has been asked for.")
 class AllocationRequest:
     reservation_id: strawberry.ID
     customer_id: strawberry.ID
@@ -23,9 +28,13 @@ class AllocationRequest:
     requested_at: datetime
     sequence: int
     seat_ids: list[strawberry.ID] | None = None
+    buyer: AllocationBuyer | None = None
 
 
-@strawberry.federation.type(inaccessible=True, description="`heldUntil` only while it holds units.")
+@strawberry.federation.type(
+    inaccessible=True,
+    description="`heldUntil` only while it holds units. QUEUED: not decided, it needs its buyer's birth date.",
+)
 class AllocationOutcome:
     reservation_id: strawberry.ID
     status: ReservationStatus

@@ -1,4 +1,4 @@
-"""Events are found however a city, a category or a text is spelled, and a page reads few rows however many there are."""
+"""Events are found however a city, a category or a text is spelled; a page reads few rows however many there are."""
 
 import unicodedata
 from typing import Any
@@ -127,8 +127,8 @@ async def test_a_page_reads_few_rows_however_many_events_there_are(db: Database)
             SELECT gen_random_uuid(), o.id, 'Noite ' || n, 'CONCERT', 'L', 'Categoria ' || n % 10
             FROM organisers o, generate_series(1, 3000) n""",
             """INSERT INTO sessions (id, event_id, venue_id, starts_at, status, hold_minutes, numbered_seats)
-            SELECT gen_random_uuid(), e.id, v.id, now() + (n * random() * 100 - 30) * interval '1 day', 'ON_SALE', 15, false
-            FROM events e, venues v, generate_series(1, 2) n""",
+            SELECT gen_random_uuid(), e.id, v.id, now() + (n * random() * 100 - 30) * interval '1 day', 'ON_SALE', 15,
+            false FROM events e, venues v, generate_series(1, 2) n""",
             "ANALYZE events, sessions, venues",
         ):
             await connection.execute(sa.text(statement))
