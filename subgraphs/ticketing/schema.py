@@ -6,6 +6,7 @@ from subgraphs.ticketing.operations.queries import Query
 from subgraphs.ticketing.operations.subscription import Subscription
 from subgraphs.ticketing.types.catalogue import Event, Organiser, Sector, Session, Unit, Venue
 from subgraphs.ticketing.types.errors import AgeRestricted, SeatUnavailable, SoldOut, TicketLimitReached
+from subgraphs.ticketing.types.gate import CheckInRefused
 from subgraphs.ticketing.types.reservations import Customer, Reservation, Ticket
 
 schema = build_schema(
@@ -23,6 +24,7 @@ schema = build_schema(
         Ticket,
         Customer,
         AgeRestricted,
+        CheckInRefused,
         SeatUnavailable,
         SoldOut,
         TicketLimitReached,

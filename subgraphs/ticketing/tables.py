@@ -210,6 +210,7 @@ tickets = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("issued_at", _TIME, nullable=False),
     sa.Column("checked_in_at", _TIME),
+    sa.Column("checked_in_gate", sa.Text),
     sa.CheckConstraint(_one_of("status", "ISSUED", "CHECKED_IN", "TRANSFERRED", "CANCELLED", "REVOKED"), name="status"),
     sa.CheckConstraint("length(secret) = 16", name="secret_length"),
     sa.Index(
@@ -227,6 +228,15 @@ purchase_limits = sa.Table(
     metadata,
     sa.Column("customer_id", _ID, primary_key=True),
     sa.Column("event_id", _ID, sa.ForeignKey("events.id"), primary_key=True),
+)
+
+# How often somebody at a gate has typed a code that no ticket has, since `since`; a row for each who ever did.
+wrong_codes = sa.Table(
+    "wrong_codes",
+    metadata,
+    sa.Column("gate_user_id", _ID, primary_key=True),
+    sa.Column("since", _TIME, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
 )
 
 outbox.outbox_table(metadata)

@@ -30,8 +30,6 @@ from tests.subgraphs.ticketing.conftest import (
 )
 
 TOTAL = PRICE + FEE
-SCAN = """mutation ($q: String!) { checkInTicket(input: { qrPayload: $q }) {
-    ticket { id status } errors { code field } } }"""
 
 
 async def reject(service: Service, customer: UUID, **request: Any) -> tuple[str, dict[str, Any]]:
@@ -334,36 +332,6 @@ async def test_giving_back_is_refused_typed(service: Service, db: Database) -> N
         await connection.execute(sessions.update().values(starts_at=sa.func.now()))
     assert await codes(bought, ana) == ["INVALID_STATE"]
     assert await service.status(bought, ana) == "CONFIRMED"
-
-
-async def test_a_ticket_gets_in_exactly_once_and_only_for_the_people_at_the_gate(service: Service) -> None:
-    ana, gate = uuid4(), uuid4()
-    reservation = await service.held(ana)
-    [ticket] = (await service.confirm(reservation, ana, TOTAL))["order"]["tickets"]
-
-    async def scan(payload: str, customer: UUID | None = gate, scope: str = "gate") -> tuple[Any, list[str]]:
-        answer = (await service.data(SCAN, {"q": payload}, customer=customer, scope=scope))["checkInTicket"]
-        return answer["ticket"], [error["code"] for error in answer["errors"]]
-
-    payload = ticket["qrPayload"]
-    assert await scan(payload, None) == (None, ["UNAUTHENTICATED"])
-    assert await scan(payload, ana, "customer") == (None, ["FORBIDDEN"])
-    swapped = payload[:-1] + ("A" if payload[-1] != "A" else "B")
-    for forged in (swapped, payload[:-4], payload + "AA", "", "é" * 155, "x" * 10_000):
-        assert await scan(forged) == (None, ["INVALID_INPUT"])
-    shown = {"id": global_id.encode("Ticket", UUID(ticket["id"])), "status": "CHECKED_IN"}
-    assert await scan(payload) == (shown, [])
-    assert await scan(payload) == (None, ["INVALID_STATE"])
-    assert [error["code"] for error in (await service.cancel(reservation, ana))["errors"]] == ["INVALID_STATE"]
-
-
-async def test_a_ticket_that_was_given_back_never_gets_in(service: Service) -> None:
-    ana = uuid4()
-    reservation = await service.held(ana)
-    [ticket] = (await service.confirm(reservation, ana, TOTAL))["order"]["tickets"]
-    await service.cancel(reservation, ana)
-    answer = await service.data(SCAN, {"q": ticket["qrPayload"]}, customer=uuid4(), scope="operator")
-    assert [error["code"] for error in answer["checkInTicket"]["errors"]] == ["INVALID_STATE"]
 
 
 async def test_internal_operations_are_for_their_callers_alone(service: Service) -> None:
