@@ -103,6 +103,7 @@ class Checkout:
     session_id: strawberry.ID
     event_id: strawberry.ID
     event_name: str
+    session_day: date = strawberry.field(description="The session's date at the venue: rules about age count on it.")
 
 
 @strawberry.federation.type(inaccessible=True)

@@ -3,9 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -61,6 +62,7 @@ async def test_from_the_request_to_the_ticket(service: Service, db: Database, pu
         "sessionId": str(SESSION),
         "eventId": str(EVENT),
         "eventName": "Palmeiras × Santos",
+        "sessionDay": (datetime.now(ZoneInfo("America/Sao_Paulo")) + timedelta(days=3)).date().isoformat(),
     }
     assert datetime.fromisoformat(begun["checkout"]["heldUntil"]) > datetime.now(UTC)
     assert await service.checkout(reservation, ana) == begun
@@ -283,6 +285,22 @@ async def test_a_late_payment_gets_the_same_units_or_its_money_back(service: Ser
     assert (confirmed["status"], confirmed["order"]["units"]) == ("CONFIRMED", ["A-1"])
     assert await service.confirm(too_late, ana, TOTAL) == {"status": "UNITS_TAKEN", "order": None}
     assert await counters(db, STAND) == (1, 1)
+
+
+async def test_a_late_payment_does_not_get_around_the_ticket_limit(service: Service, db: Database) -> None:
+    """Of four, the buyer has three again by the time the money for two comes: neither sold nor held, and given back."""
+    ana = uuid4()
+    late = await service.held(ana, STAND, 2)
+    await end_hold(db, late)
+    assert await service.expire(late, ana) == "EXPIRED"
+    again = await service.held(ana, LAWN, 3)
+    assert await service.confirm(late, ana, 2 * TOTAL) == {"status": "UNITS_TAKEN", "order": None}
+    assert await service.status(late, ana) == "EXPIRED"
+    assert (await counters(db, STAND), await counters(db, LAWN)) == ((0, 0), (3, 0))
+    # What fits is sold: the limit is four, not "no more than one at a time".
+    await service.cancel(again, ana)
+    assert (await service.confirm(late, ana, 2 * TOTAL))["status"] == "CONFIRMED"
+    assert await counters(db, STAND) == (0, 2)
 
 
 async def test_a_payment_that_does_not_fit_sells_nothing(service: Service, db: Database) -> None:
