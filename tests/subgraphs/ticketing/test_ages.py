@@ -105,9 +105,9 @@ async def test_why_is_told_with_the_age_and_with_who_gets_in_below_it(service: S
 
 
 async def test_without_the_buyer_nothing_is_decided_and_the_line_waits(
-    service: Service, db: Database, rate: Any, published: Callable[[], Any]
+    service: Service, db: Database, rate: Any, published: Callable[[], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Left QUEUED, nothing kept, and nobody behind it in its line overtakes; another line and bad requests go on."""
+    """Left QUEUED, nothing kept or counted, and nobody behind it in its line overtakes; another line goes on."""
     await rate("A16")
     first, bad, behind, nowhere = (
         wanted(uuid4(), LAWN, 2, sequence=1),
@@ -121,6 +121,7 @@ async def test_without_the_buyer_nothing_is_decided_and_the_line_waits(
     assert [outcome["status"] for outcome in outcomes] == ["QUEUED", "QUEUED", "QUEUED", "REJECTED_INVALID"]
     assert await counters(db, LAWN) == (0, 0)
     assert len(await published()) == 2
+    assert capsys.readouterr().out.count('"Reservations"') == 2 * 2  # the metric's name and its value, for each decided
     known = {"buyer": {"birthDate": "1990-01-01"}}
     outcomes = await service.allocate({**first, **known}, {**bad, **known}, behind)
     assert [outcome["status"] for outcome in outcomes] == ["HELD", "REJECTED_INVALID", "HELD"]
