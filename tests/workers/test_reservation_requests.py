@@ -96,8 +96,8 @@ def queue(deployed: Deployed, subgraphs: Subgraphs, signing_key: Any) -> Iterato
     urls = [sqs.create_queue(QueueName=f"requests-{uuid4()}.fifo", Attributes=attributes)["QueueUrl"] for _ in range(2)]
     machines = deployed.client("stepfunctions")
     with httpx.HTTPTransport() as transport:
-        urls = {service: subgraphs.url(service) for service in ("ticketing", "customers")}
-        services = SubgraphClient(urls, ServiceTokens(lambda: pem), transport=transport)
+        endpoints = {service: subgraphs.url(service) for service in ("ticketing", "customers")}
+        services = SubgraphClient(endpoints, ServiceTokens(lambda: pem), transport=transport)
         yield Queue(
             deployed,
             Worker(

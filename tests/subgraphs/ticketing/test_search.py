@@ -75,7 +75,7 @@ async def test_an_event_comes_once_by_the_first_of_its_sessions_that_matches(ser
     async with db.transaction() as connection:
         there = {"name": "Outra", "city": "Olinda", "state": "PE", "address": "-", "time_zone": "America/Recife"}
         await connection.execute(venues.insert().values(id=olinda, **there))
-        await add_event(connection, twice, uuid4(), "Duas salas", days=2)
+        await add_event(connection, twice, uuid4(), "Duas salas", days=5)
         await add_event(connection, later, uuid4(), "Depois", days=9)
         for event, venue, starts_at, status in (
             (twice, VENUE, soon, "ON_SALE"),
@@ -115,7 +115,7 @@ SEARCHES = (
     EventSearch(city="sao paulo", kind=EventKind.CONCERT),
     EventSearch(text="noite"),
 )
-RARE = EventSearch(text="noite 2999")
+RARE = EventSearch(text="rarissimo")
 
 
 async def test_a_page_reads_few_rows_however_many_events_there_are(db: Database) -> None:
@@ -132,6 +132,7 @@ async def test_a_page_reads_few_rows_however_many_events_there_are(db: Database)
             "ANALYZE events, sessions, venues",
         ):
             await connection.execute(sa.text(statement))
+        await add_event(connection, uuid4(), uuid4(), "Raríssimo", days=300)
     async with db.connect() as connection:
         await connection.execute(sa.text("SET plan_cache_mode = force_generic_plan"))
         middle = (await page_of_events(connection, EventSearch(), limit=1_000))[-1]
@@ -141,7 +142,7 @@ async def test_a_page_reads_few_rows_however_many_events_there_are(db: Database)
                 assert len(await page_of_events(connection, search, limit=21, after=after)) == 21
                 assert await _rows_read(connection) - before < 400, (search, after)
         before = await _rows_read(connection)
-        assert [row.event.name for row in await page_of_events(connection, RARE, limit=21)] in ([], ["Noite 2999"])
+        assert [row.event.name for row in await page_of_events(connection, RARE, limit=21)] == ["Raríssimo"]
         assert await _rows_read(connection) - before < 5 * LONGEST_WALK
 
 
