@@ -101,6 +101,13 @@ def is_storable(text: str) -> bool:
     return "\0" not in text and (text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text))
 
 
+def storable(text: str, *argument: str | int) -> str:
+    """The text. Raises ``BadInput`` for what could not even be looked for in the database."""
+    if not is_storable(text):
+        raise BadInput("Text may hold neither NUL nor half of a surrogate pair.", argument)
+    return text
+
+
 def _bad(place: Place, message: str, below: ArgumentPath = ()) -> BadInput:
     return BadInput(message, (*place.argument, *below), path=place.field, nodes=[place.value])
 
