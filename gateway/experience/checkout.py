@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 _BEGIN: Final = """mutation BeginCheckout($input: BeginCheckoutInput!) {
   beginCheckout(input: $input) {
-    checkout { totalMinor currency heldUntil venueId eventName } errors { code message field } } }"""
+    checkout { totalMinor currency heldUntil venueId eventName sessionDay } errors { code message field } } }"""
 _PROFILE: Final = "query BirthDate($id: ID!) { customerProfile(customerId: $id) { birthDate } }"
 _PLACE: Final = """mutation PlaceConcessionOrder($input: PlaceConcessionOrderInput!) {
   placeConcessionOrder(input: $input) {
@@ -80,7 +80,7 @@ async def check_out(context: Context, customer_id: UUID, chosen: Chosen) -> Paym
     checkout = begun["checkout"]
     if begun["errors"] or checkout is None:
         return PaymentOutcome(errors=begun["errors"] or [{"code": "NOT_FOUND"}])
-    placed = await _place_concessions(context, customer_id, chosen, checkout["venueId"])
+    placed = await _place_concessions(context, customer_id, chosen, checkout)
     if placed["errors"]:
         return PaymentOutcome(errors=placed["errors"], reservation_known=True)
     total = checkout["totalMinor"] + (placed["order"]["totalMinor"] if placed["order"] is not None else 0)
@@ -118,11 +118,14 @@ def _outcome(payload: dict[str, Any]) -> PaymentOutcome:
     return PaymentOutcome(payment["id"] if payment is not None else None, payload["errors"], reservation_known=True)
 
 
-async def _place_concessions(context: Context, customer_id: UUID, chosen: Chosen, venue_id: str) -> dict[str, Any]:
+async def _place_concessions(
+    context: Context, customer_id: UUID, chosen: Chosen, checkout: dict[str, Any]
+) -> dict[str, Any]:
     """{order, errors}. Without items, an order placed by an earlier try is taken back."""
     wanted: dict[str, Any] = {
         "reservationId": str(chosen.reservation_id),
-        "venueId": venue_id,
+        "venueId": checkout["venueId"],
+        "sessionDay": checkout["sessionDay"],
         "items": [{"productId": str(product), "quantity": quantity} for product, quantity in chosen.items],
         "idempotencyKey": derived_key(customer_id, chosen.idempotency_key, "concessions"),
     }

@@ -124,6 +124,7 @@ class Deployer:
             "TicketingUrl": f"{ports.url('ticketing')}/graphql",
             "PaymentsUrl": f"{ports.url('payments')}/graphql",
             "ConcessionsUrl": f"{ports.url('concessions')}/graphql",
+            "CustomersUrl": f"{ports.url('customers')}/graphql",
             "NotificationsUrl": f"{ports.url('notifications')}/graphql",
             "ServiceTokenJwks": identity.service_token_jwks,
             "SuggestionsDefault": suggestions_default(),

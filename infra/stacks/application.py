@@ -53,6 +53,7 @@ class Parameters:
     ticketing_url: CfnParameter
     payments_url: CfnParameter
     concessions_url: CfnParameter
+    customers_url: CfnParameter
     notifications_url: CfnParameter
     service_token_jwks: CfnParameter
     suggestions_default: CfnParameter
@@ -87,6 +88,7 @@ class ApplicationStack(Stack):
             ticketing_url=text("TicketingUrl", "GraphQL endpoint of ticketing."),
             payments_url=text("PaymentsUrl", "GraphQL endpoint of payments."),
             concessions_url=text("ConcessionsUrl", "GraphQL endpoint of concessions."),
+            customers_url=text("CustomersUrl", "GraphQL endpoint of customers."),
             notifications_url=text("NotificationsUrl", "GraphQL endpoint of notifications."),
             service_token_jwks=text("ServiceTokenJwks", "Public keys (JWKS) of the callers that may ask suggestions."),
             suggestions_default=text(
@@ -141,6 +143,7 @@ class ApplicationStack(Stack):
             "TICKETING_URL": given.ticketing_url.value_as_string,
             "PAYMENTS_URL": given.payments_url.value_as_string,
             "CONCESSIONS_URL": given.concessions_url.value_as_string,
+            "CUSTOMERS_URL": given.customers_url.value_as_string,
             "NOTIFICATIONS_URL": given.notifications_url.value_as_string,
             "SERVICE_TOKEN_KEY_PARAMETER": SERVICE_TOKEN_KEY_PARAMETER,
         }

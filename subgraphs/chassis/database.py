@@ -83,6 +83,8 @@ class Database:
                     "timezone": "UTC",
                     # Our statements are short: compiling one to machine code costs more than it saves.
                     "jit": "off",
+                    # So does starting processes to share one: 5 ms for a page that takes 1.
+                    "max_parallel_workers_per_gather": "0",
                     "lock_timeout": str(limits.lock_ms),
                     "statement_timeout": str(limits.statement_ms),
                     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),

@@ -24,6 +24,9 @@ class PlaceConcessionOrderInput:
     items: list[PlaceConcessionItemInput]
     idempotency_key: str
     birth_date: date | None = None
+    session_day: date | None = strawberry.field(
+        default=None, description="The session's date at the venue: ages count on it. Null: on today's, in Brasília."
+    )
 
 
 @strawberry.federation.input(inaccessible=True)

@@ -12,7 +12,7 @@ from subgraphs.chassis.graphql.guards import GATEWAY, WORKERS, internal_only
 from subgraphs.chassis.graphql.locale import Locale
 from subgraphs.chassis.graphql.types import Currency, ErrorCode, UserError, error_message, user_error
 from subgraphs.chassis.idempotency import KeyReused, key_is_valid
-from subgraphs.concessions.domain.catalogue import Product
+from subgraphs.concessions.domain.catalogue import Product, day_in_brasilia
 from subgraphs.concessions.domain.order import Order, RequestedItem, UnacceptableItems
 from subgraphs.concessions.internal_types import (
     CancelConcessionOrderInput,
@@ -62,7 +62,7 @@ class Mutation:
             birth_date=input.birth_date,
         )
         async with info.context.database.transaction() as connection:
-            outcome = await place_order(connection, wanted, today=_today())
+            outcome = await place_order(connection, wanted, today=input.session_day or _today())
         if isinstance(outcome, Placed):
             return PlaceConcessionOrderPayload(order=_placed(outcome.order), errors=[])
         return PlaceConcessionOrderPayload(order=None, errors=[_refusal(info, outcome)])
@@ -121,7 +121,7 @@ def _raw_id(value: strawberry.ID) -> UUID:
 
 
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return day_in_brasilia(datetime.now(UTC))
 
 
 def _placed(order: Order | None) -> PlacedConcessionOrder | None:

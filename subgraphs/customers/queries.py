@@ -6,10 +6,13 @@ from uuid import UUID
 import strawberry
 
 from subgraphs.chassis.graphql.context import Info
+from subgraphs.chassis.graphql.errors import BadInput
 from subgraphs.chassis.graphql.guards import GATEWAY, WORKERS, internal_only
 from subgraphs.customers.repositories import customers
 from subgraphs.customers.resources import resources_of
 from subgraphs.customers.types import Customer, own_customer
+
+MAX_BIRTH_DATES = 100
 
 
 @strawberry.federation.type(inaccessible=True)
@@ -22,11 +25,35 @@ class CustomerProfile:
     locale: str
 
 
+@strawberry.federation.type(inaccessible=True)
+class CustomerBirthDate:
+    customer_id: strawberry.ID
+    birth_date: date
+
+
 @strawberry.type
 class Query:
     @strawberry.field(description="The customer who is signed in; null for whoever is not.")
     async def me(self, info: Info) -> Customer | None:
         return await own_customer(info)
+
+    @strawberry.federation.field(
+        inaccessible=True, description="Of at most 100 customers, for rules about age; unknown ones are left out."
+    )
+    async def birth_dates(self, info: Info, customer_ids: list[strawberry.ID]) -> list[CustomerBirthDate]:
+        internal_only(info, WORKERS)
+        if len(customer_ids) > MAX_BIRTH_DATES:
+            raise BadInput(f"More than {MAX_BIRTH_DATES} customers.", ("customerIds",))
+        try:
+            wanted = [UUID(one) for one in customer_ids]
+        except ValueError as error:
+            raise BadInput("An id of an internal operation is not a UUID.", ("customerIds",)) from error
+        async with info.context.database.connect() as connection:
+            found = await customers.birth_dates(connection, wanted)
+        return [
+            CustomerBirthDate(customer_id=strawberry.ID(str(id_)), birth_date=birth_date)
+            for id_, birth_date in found.items()
+        ]
 
     @strawberry.federation.field(inaccessible=True)
     async def customer_profile(self, info: Info, customer_id: strawberry.ID) -> CustomerProfile | None:

@@ -11,6 +11,7 @@ import strawberry
 
 from subgraphs.chassis import idempotency
 from subgraphs.chassis.graphql import global_id
+from subgraphs.chassis.graphql.bad_values import storable
 from subgraphs.chassis.graphql.context import Info
 from subgraphs.chassis.graphql.errors import BadInput, ClientFault
 from subgraphs.chassis.graphql.guards import GATEWAY, customer_of, internal_only
@@ -129,8 +130,9 @@ class Mutation:
         if (input.reference is None) == (input.payment_id is None):
             raise BadInput("Give either a reference or a paymentId.")
         payment_id = None if input.payment_id is None else _raw_id(input.payment_id)
+        reference = None if input.reference is None else storable(input.reference, "input", "reference")
         try:
-            found = await reconcile_payments(_ports(info), reference=input.reference, payment_id=payment_id)
+            found = await reconcile_payments(_ports(info), reference=reference, payment_id=payment_id)
         except GatewayFault as exc:
             raise GatewayNotAvailable("The external payment gateway could not be asked.") from exc
         return ReconcilePaymentsPayload(
@@ -151,7 +153,7 @@ class Mutation:
     async def cancel_payments(self, info: Info, input: CancelPaymentsInput) -> CancelPaymentsPayload:
         internal_only(info)
         try:
-            outcome = await cancel_payments(_ports(info), input.reference)
+            outcome = await cancel_payments(_ports(info), storable(input.reference, "input", "reference"))
         except GatewayFault as exc:
             raise GatewayNotAvailable("The external payment gateway could not be asked.") from exc
         settled = outcome.settled_payment_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from subgraphs.chassis.graphql.bad_values import storable
 from subgraphs.chassis.graphql.context import Info
 from subgraphs.chassis.graphql.guards import GATEWAY, customer_of, internal_only
 from subgraphs.chassis.graphql.schema import build_schema
@@ -24,7 +25,8 @@ class Query:
         internal_only(info, GATEWAY)
         payer_id = customer_of(info)
         async with info.context.database.connect() as connection:
-            found = await payments.list_by_reference(connection, reference, payer_id=payer_id)
+            known = storable(reference, "reference")
+            found = await payments.list_by_reference(connection, known, payer_id=payer_id)
         return [payment_type(info, payment) for payment in found]
 
 

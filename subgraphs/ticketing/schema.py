@@ -5,7 +5,8 @@ from subgraphs.ticketing.operations.mutations import Mutation
 from subgraphs.ticketing.operations.queries import Query
 from subgraphs.ticketing.operations.subscription import Subscription
 from subgraphs.ticketing.types.catalogue import Event, Organiser, Sector, Session, Unit, Venue
-from subgraphs.ticketing.types.errors import SeatUnavailable, SoldOut, TicketLimitReached
+from subgraphs.ticketing.types.errors import AgeRestricted, SeatUnavailable, SoldOut, TicketLimitReached
+from subgraphs.ticketing.types.gate import CheckInRefused
 from subgraphs.ticketing.types.reservations import Customer, Reservation, Ticket
 
 schema = build_schema(
@@ -22,6 +23,8 @@ schema = build_schema(
         Reservation,
         Ticket,
         Customer,
+        AgeRestricted,
+        CheckInRefused,
         SeatUnavailable,
         SoldOut,
         TicketLimitReached,

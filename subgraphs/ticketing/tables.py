@@ -46,6 +46,14 @@ venues = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("address", sa.Text, nullable=False),
     sa.Column("time_zone", sa.Text, nullable=False),
+    sa.Column("city_key", sa.Text, sa.Computed("search_key(city)", persisted=True)),
+)
+
+# A text is looked for in any of the four; a key has no line breaks, so nothing is found across two of them. Every word
+# follows a blank.
+_SEARCH_TEXT = (
+    r"' ' || search_key(name) || E'\n ' || search_key(description)"
+    r" || E'\n ' || search_key(coalesce(category, '')) || E'\n ' || search_key(coalesce(series, ''))"
 )
 
 events = sa.Table(
@@ -60,6 +68,11 @@ events = sa.Table(
     sa.Column("category", sa.Text),
     sa.Column("series", sa.Text),
     sa.Column("ticket_limit", sa.Integer, nullable=False, server_default="10"),
+    sa.Column("category_key", sa.Text, sa.Computed("search_key(category)", persisted=True)),
+    sa.Column("search_text", sa.Text, sa.Computed(_SEARCH_TEXT, persisted=True)),
+    sa.Index(
+        "ix_events_search_text", "search_text", postgresql_using="gin", postgresql_ops={"search_text": "gin_trgm_ops"}
+    ),
     sa.CheckConstraint(_one_of("kind", "FOOTBALL", "CINEMA", "CONCERT", "FESTIVAL"), name="kind"),
     sa.CheckConstraint(_one_of("age_rating", "L", "A10", "A12", "A14", "A16", "A18"), name="age_rating"),
     sa.CheckConstraint("ticket_limit > 0", name="ticket_limit_positive"),
@@ -76,10 +89,17 @@ sessions = sa.Table(
     sa.Column("minimum_age", sa.Integer),
     sa.Column("hold_minutes", sa.Integer, nullable=False),
     sa.Column("numbered_seats", sa.Boolean, nullable=False),
+    # Copies from venue and event, kept by triggers, so that each filter of the catalogue is a walk along one index.
+    sa.Column("city_key", sa.Text),
+    sa.Column("kind", sa.Text),
+    sa.Column("category_key", sa.Text),
     sa.CheckConstraint(_one_of("status", "SCHEDULED", "ON_SALE", "SALES_CLOSED", "CANCELLED"), name="status"),
     sa.CheckConstraint("hold_minutes BETWEEN 1 AND 1440", name="hold_minutes"),
     sa.Index("ix_sessions_event_id_starts_at", "event_id", "starts_at", "id"),
-    sa.Index("ix_sessions_starts_at", "starts_at"),
+    sa.Index("ix_sessions_starts_at", "starts_at", "event_id"),
+    sa.Index("ix_sessions_city_key", "city_key", "starts_at", "event_id"),
+    sa.Index("ix_sessions_kind", "kind", "starts_at", "event_id"),
+    sa.Index("ix_sessions_category_key", "category_key", "starts_at", "event_id"),
     sa.Index("ix_sessions_venue_id", "venue_id"),
 )
 
@@ -205,6 +225,7 @@ tickets = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("issued_at", _TIME, nullable=False),
     sa.Column("checked_in_at", _TIME),
+    sa.Column("checked_in_gate", sa.Text),
     sa.CheckConstraint(_one_of("status", "ISSUED", "CHECKED_IN", "TRANSFERRED", "CANCELLED", "REVOKED"), name="status"),
     sa.CheckConstraint("length(secret) = 16", name="secret_length"),
     sa.Index(
@@ -222,6 +243,15 @@ purchase_limits = sa.Table(
     metadata,
     sa.Column("customer_id", _ID, primary_key=True),
     sa.Column("event_id", _ID, sa.ForeignKey("events.id"), primary_key=True, index=True),
+)
+
+# How often somebody at a gate has typed a code that no ticket has, since `since`; a row for each who ever did.
+wrong_codes = sa.Table(
+    "wrong_codes",
+    metadata,
+    sa.Column("gate_user_id", _ID, primary_key=True),
+    sa.Column("since", _TIME, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
 )
 
 outbox.outbox_table(metadata)

@@ -113,7 +113,8 @@ CANCEL_WHOLE = {
         "errors": [],
     }
 }
-CHECK_IN = 'mutation { checkInTicket(input: {qrPayload: "q"}) { ticket { code } errors { code } } }'
+CHECK_IN = """mutation { checkInTicket(input: {sessionId: "s1", gate: "A", qrPayload: "q"}) {
+    ticket { code } errors { code } } }"""
 PREFER = "mutation { updatePreferences(input: {smsEnabled: true}) { customer { name } errors { code } } }"
 
 TOUCHES = [

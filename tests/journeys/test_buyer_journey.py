@@ -100,8 +100,10 @@ def test_a_buyer_goes_from_the_catalogue_to_tickets_by_pix(ana: Shopper, running
     assert order_["concessionOrder"]["pickupCode"] in str(mails)
 
 
-def test_a_card_is_charged_at_once_and_the_ticket_scans_exactly_once(ana: Shopper, olivia: Shopper) -> None:
-    """A succeeding card confirms without any further act; the gate accepts the QR once; a buyer is no gate."""
+def test_a_card_is_charged_at_once_and_the_ticket_scans_exactly_once(
+    ana: Shopper, olivia: Shopper, running: Any
+) -> None:
+    """A succeeding card confirms without any further act; the gate accepts QR or code, once; a buyer is no gate."""
     _, session, sector = next(row for row in sectors(ana) if not row[2]["numbered"])
     reservation = held(ana, session["id"], sector["id"])
     paid = pay(ana, reservation["id"], method="CARD", card={"paymentMethodId": "pm_card_visa"})
@@ -109,13 +111,18 @@ def test_a_card_is_charged_at_once_and_the_ticket_scans_exactly_once(ana: Shoppe
     await_status(ana, reservation["id"], "CONFIRMED")
     edges = ana.data(ORDERS)["me"]["reservations"]["edges"]
     (ticket,) = next(edge["node"]["tickets"] for edge in edges if edge["node"]["id"] == reservation["id"])
-    scan = """mutation($q: String!) { checkInTicket(input: { qrPayload: $q }) {
-      ticket { id status } errors { code } } }"""
-    assert ana.data(scan, q=ticket["qrPayload"])["checkInTicket"]["errors"][0]["code"] == "FORBIDDEN"
-    first = olivia.data(scan, q=ticket["qrPayload"])["checkInTicket"]
-    second = olivia.data(scan, q=ticket["qrPayload"])["checkInTicket"]
+    scan = """mutation($s: ID!, $q: String, $c: String) {
+      checkInTicket(input: { sessionId: $s, gate: "A", qrPayload: $q, code: $c }) {
+        ticket { id status } errors { code ... on CheckInRefused { reason checkedInGate } } } }"""
+
+    def check_in(shopper: Shopper, **shown: str) -> Any:
+        return shopper.data(scan, s=session["id"], **shown)["checkInTicket"]
+
+    assert check_in(ana, q=ticket["qrPayload"])["errors"][0]["code"] == "FORBIDDEN"
+    running.open_gates(session["id"])
+    first, second = check_in(olivia, q=ticket["qrPayload"]), check_in(olivia, c=ticket["code"].lower())
     assert (first["ticket"], first["errors"]) == ({"id": ticket["id"], "status": "CHECKED_IN"}, [])
-    assert [error["code"] for error in second["errors"]] == ["INVALID_STATE"]
+    assert second["errors"] == [{"code": "INVALID_STATE", "reason": "ALREADY_CHECKED_IN", "checkedInGate": "A"}]
 
 
 def test_a_declined_card_leaves_the_hold_and_another_payment_settles_it(ana: Shopper) -> None:

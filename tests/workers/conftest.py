@@ -66,6 +66,7 @@ def deployed(aws_endpoint: str, subgraphs: Subgraphs, signing_key: Ed25519Privat
         "TicketingUrl": subgraphs.url("ticketing"),
         "PaymentsUrl": subgraphs.url("payments"),
         "ConcessionsUrl": subgraphs.url("concessions"),
+        "CustomersUrl": subgraphs.url("customers"),
         "NotificationsUrl": subgraphs.url("notifications"),
         "ServiceTokenJwks": '{"keys":[]}',
     }

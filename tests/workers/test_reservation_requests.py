@@ -97,9 +97,8 @@ def queue(deployed: Deployed, subgraphs: Subgraphs, signing_key: Any) -> Iterato
     urls = [sqs.create_queue(QueueName=f"requests-{uuid4()}.fifo", Attributes=attributes)["QueueUrl"] for _ in range(2)]
     machines = deployed.client("stepfunctions")
     with httpx.HTTPTransport() as transport:
-        services = SubgraphClient(
-            {"ticketing": subgraphs.url("ticketing")}, ServiceTokens(lambda: pem), transport=transport
-        )
+        endpoints = {service: subgraphs.url(service) for service in ("ticketing", "customers")}
+        services = SubgraphClient(endpoints, ServiceTokens(lambda: pem), transport=transport)
         yield Queue(
             deployed,
             Worker(
@@ -161,6 +160,7 @@ def test_a_batch_is_allocated_in_order_with_one_call(
         "idempotencyKey": bodies[0]["idempotency_key"],
         "requestedAt": "2026-11-24T21:30:00.123Z",
         "sequence": numbers(event)[0],
+        "buyer": None,
     }
     assert [queue.started(body) for body in bodies] == [True] * 7 + [False] * 3
 
@@ -339,6 +339,70 @@ def recorded(deployed: Deployed) -> Iterator[Callable[[Body], Any]]:
     yield record
     for key in made:
         client.delete_item(TableName=table, Key=key)
+
+
+def by_age(adults: set[str]) -> Callable[[list[Body]], list[Body]]:
+    """As ticketing decides about a session with an age to buy."""
+
+    def answer(asked: list[Body]) -> list[Body]:
+        return [
+            outcome(
+                "QUEUED" if each["buyer"] is None else "HELD" if each["customerId"] in adults else "REJECTED_INVALID"
+            )(each)
+            for each in asked
+        ]
+
+    return answer
+
+
+def test_birth_dates_are_asked_for_where_ticketing_needs_them(
+    queue: Queue, subgraphs: Subgraphs, directed: Callable[..., None]
+) -> None:
+    """One question for all of them; a customer who is unknown comes without a date, and no request is lost."""
+    bodies = [request(sequence) for sequence in (1, 2, 3)]
+    ids = [body["customer_id"] for body in bodies]
+    born = [{"customerId": ids[0], "birthDate": "1990-05-17"}, {"customerId": ids[1], "birthDate": "2015-01-01"}]
+    directed(allocateReservations=by_age({ids[0]}), birthDates=born)
+
+    assert reported(queue.worker.handle(queue.batch(*(("one", body) for body in bodies)))) == []
+
+    assert [queue.started(body) for body in bodies] == [True, False, False]
+    first, again = subgraphs.asked("allocateReservations")
+    assert [each["buyer"] for each in first] == [None] * 3
+    assert [each["buyer"] for each in again] == [
+        {"birthDate": "1990-05-17"},
+        {"birthDate": "2015-01-01"},
+        {"birthDate": None},
+    ]
+    assert subgraphs.asked("birthDates") == [sorted(ids)]
+
+
+def test_while_customers_is_away_only_what_needs_it_waits_and_in_its_order(
+    queue: Queue, subgraphs: Subgraphs, directed: Callable[..., None]
+) -> None:
+    def down(given: Any) -> Any:
+        raise Down
+
+    grown_up, behind, elsewhere = request(1), request(2), request(3)
+    rated = {grown_up["reservation_id"], behind["reservation_id"]}
+
+    def allocate(asked: list[Body]) -> list[Body]:
+        return [
+            outcome("QUEUED" if each["reservationId"] in rated and each["buyer"] is None else "HELD")(each)
+            for each in asked
+        ]
+
+    directed(allocateReservations=allocate, birthDates=down)
+    event = queue.batch(("one", grown_up), ("one", behind), ("two", elsewhere))
+
+    assert reported(queue.worker.handle(event)) == ids(event)[:2]
+    assert [queue.started(body) for body in (grown_up, behind, elsewhere)] == [False, False, True]
+
+    again = queue.received(2)
+    assert ids(again) == ids(event)[:2]
+    directed(birthDates=lambda asked: [{"customerId": each, "birthDate": "1990-05-17"} for each in asked])
+    assert reported(queue.worker.handle(again)) == []
+    assert [queue.started(body) for body in (grown_up, behind)] == [True, True]
 
 
 def test_an_answer_about_other_reservations_is_not_believed(queue: Queue, directed: Callable[..., None]) -> None:

@@ -21,7 +21,6 @@ class ReservationRequest(msgspec.Struct, frozen=True):
     idempotency_key: Text
     requested_at: Text
     version: Annotated[int, msgspec.Meta(ge=1, le=1)] = 1
-    birth_date: str | None = None
 
 
 class MalformedMessage(PermanentFault):

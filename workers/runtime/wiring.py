@@ -15,6 +15,7 @@ class SubgraphSettings(msgspec.Struct, frozen=True, kw_only=True):
     ticketing_url: str
     payments_url: str
     concessions_url: str
+    customers_url: str
     service_token_key_parameter: str
 
 
@@ -26,6 +27,7 @@ def subgraph_client() -> SubgraphClient:
             "ticketing": settings.ticketing_url,
             "payments": settings.payments_url,
             "concessions": settings.concessions_url,
+            "customers": settings.customers_url,
         },
         ServiceTokens(signing_key_reader(settings.service_token_key_parameter)),
     )

@@ -12,6 +12,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
 from subgraphs.chassis.graphql import limits
+from subgraphs.chassis.graphql.bad_values import in_document
 
 MAX_REMEMBERED: Final = 500
 MAX_REMEMBERED_CHARACTERS: Final = 4_000_000
@@ -80,4 +81,4 @@ def _errors(
     schema: GraphQLSchema, document: DocumentNode, rules: tuple[type, ...], costs: Mapping[str, int]
 ) -> list[GraphQLError]:
     # Size first: validation rules compare fields pairwise, and must not be shown a document of any size.
-    return limits.violations(document, costs) or validate_document(schema, document, rules)
+    return limits.violations(document, costs) or in_document(document, validate_document(schema, document, rules))

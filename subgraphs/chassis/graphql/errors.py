@@ -8,9 +8,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Collection
+from typing import ClassVar, TypeAlias
 
-from graphql import GraphQLError
+from graphql import GraphQLError, Node
+
+ArgumentPath: TypeAlias = tuple[str | int, ...]
+"""From a field's argument down to a value, such as ``("input", "items", 0, "quantity")``."""
 
 
 class ClientFault(GraphQLError):
@@ -21,7 +25,20 @@ class ClientFault(GraphQLError):
 
 
 class BadInput(ClientFault):
+    """``argument`` is told as ``extensions.argumentPath``, beside the error's ``path`` (of the field in the answer)."""
+
     code = "BAD_USER_INPUT"
+
+    def __init__(
+        self,
+        message: str,
+        argument: ArgumentPath = (),
+        *,
+        path: Collection[str | int] | None = None,
+        nodes: Collection[Node] | None = None,
+    ) -> None:
+        extensions = {"code": self.code} | ({"argumentPath": list(argument)} if argument else {})
+        GraphQLError.__init__(self, message, nodes, path=path, extensions=extensions)
 
 
 class NotAllowed(ClientFault):

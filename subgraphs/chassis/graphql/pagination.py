@@ -6,8 +6,8 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,12 @@ from subgraphs.chassis.graphql.types import PageInfo
 MAX_PAGE: Final = 100
 MAX_CURSOR_LENGTH: Final = 1_000
 
+# What the columns behind an ORDER BY can hold: more would fail in the database. Whole numbers are 32 bits (Integer).
+_STORABLE: Final[dict[type, Any]] = {
+    int: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)],
+    datetime: Annotated[datetime, msgspec.Meta(tz=True)],
+}
+
 T = TypeVar("T")
 Row = TypeVar("Row")
 
@@ -26,12 +32,15 @@ Row = TypeVar("Row")
 def page_size(first: int) -> int:
     """``first``, when it is 1 to 100. Raises ``BadInput`` otherwise."""
     if not 1 <= first <= MAX_PAGE:
-        raise BadInput(f"'first' must be between 1 and {MAX_PAGE}.")
+        raise BadInput(f"'first' must be between 1 and {MAX_PAGE}.", ("first",))
     return first
 
 
 def encode_cursor(*values: str | int | UUID | datetime) -> str:
-    """A cursor from the sort keys of a row, in the order of the ORDER BY (the last one unique)."""
+    """A cursor from the sort keys of a row, in the order of the ORDER BY (the last one unique).
+
+    Whole numbers have 32 bits and moments an offset, or the cursor is not taken back.
+    """
     return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
 
 
@@ -46,10 +55,11 @@ def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
         if len(cursor) > MAX_CURSOR_LENGTH:
             raise ValueError
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        values: tuple[Any, ...] = msgspec.json.decode(raw, type=tuple[types])  # type: ignore[valid-type]
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as exc:
-        raise BadInput("'after' is not a cursor of this connection.") from exc
-    return values
+        storable = tuple(_STORABLE.get(type_, type_) for type_ in types)
+        values: tuple[Any, ...] = msgspec.json.decode(raw, type=tuple[storable])  # type: ignore[valid-type]
+        return tuple(value.astimezone(UTC) if isinstance(value, datetime) else value for value in values)
+    except (binascii.Error, ValueError, OverflowError, msgspec.MsgspecError) as exc:
+        raise BadInput("'after' is not a cursor of this connection.", ("after",)) from exc
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ import strawberry
 from strawberry.federation.schema import FederationAny, Schema
 from strawberry.schema.config import StrawberryConfig
 
+from subgraphs.chassis.graphql.bad_values import TellBadValues
 from subgraphs.chassis.graphql.documents import CheckDocument, DocumentCache
 from subgraphs.chassis.graphql.errors import BadInput
 from subgraphs.chassis.graphql.limits import NO_COSTS
 from subgraphs.chassis.graphql.masking import MaskUnexpected
+from subgraphs.chassis.graphql.scalars import SCALARS
 from subgraphs.chassis.graphql.types import IdempotencyKeyReused, InputError
 
 MAX_REPRESENTATIONS: Final = 1_000
@@ -23,11 +25,11 @@ class SubgraphSchema(Schema):
 
     def entities_resolver(self, info: strawberry.Info, representations: list[FederationAny]) -> list[FederationAny]:
         if len(representations) > MAX_REPRESENTATIONS:
-            raise BadInput(f"More than {MAX_REPRESENTATIONS} representations.")
+            raise BadInput(f"More than {MAX_REPRESENTATIONS} representations.", ("representations",))
         known = []
         for representation in representations:
             if not isinstance(representation, dict) or not self._is_entity(representation.get("__typename")):
-                raise BadInput("A representation of an unknown entity.")
+                raise BadInput("A representation of an unknown entity.", ("representations",))
             # strawberry takes __typename out of what it is given, and variables are shared between fields.
             known.append(dict(representation))
         return super().entities_resolver(info, known)  # type: ignore[arg-type]
@@ -58,6 +60,6 @@ def build_schema(
         subscription=subscription,
         types=(*types, *errors),
         federation_version="2.9",
-        config=StrawberryConfig(auto_camel_case=True),
-        extensions=[lambda: CheckDocument(cache, costs), MaskUnexpected],
+        config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
+        extensions=[lambda: CheckDocument(cache, costs), TellBadValues, MaskUnexpected],
     )

@@ -1,9 +1,13 @@
 """What can be bought at a counter."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
+
+_BRASILIA: Final = ZoneInfo("America/Sao_Paulo")
 
 
 class ProductCategory(StrEnum):
@@ -61,3 +65,11 @@ def age_on(birth_date: date, day: date) -> int:
     """Return the whole years lived on `day`; who was born on 29 February turns a year older on 1 March."""
     before_birthday = (day.month, day.day) < (birth_date.month, birth_date.day)
     return day.year - birth_date.year - before_birthday
+
+
+def day_in_brasilia(moment: datetime) -> date:
+    """The date on a calendar there: in UTC the next day begins at nine in the evening.
+
+    Counters do not know their venue's time zone. Where the session is known, its own day counts.
+    """
+    return moment.astimezone(_BRASILIA).date()

@@ -94,6 +94,8 @@ async def place_order(
 ) -> Placed | Refusal | idempotency.KeyReused:
     """Place the order; the same key and input give the stored answer, a refusal leaves the key free.
 
+    ``today`` is the day that ages count on: the session's, at the venue.
+
     A PLACED order of the reservation stays when it holds the same items, and is CANCELLED and replaced otherwise.
     """
     if (unacceptable := check_items(wanted.items)) is not None:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from subgraphs.customers.domain.contact import parse_email, parse_phone
 from subgraphs.customers.domain.cpf import parse_cpf
@@ -15,7 +16,8 @@ from subgraphs.customers.domain.password import is_strong_enough
 from subgraphs.customers.errors import Reason, Refused
 
 MAX_NAME_LENGTH: Final = 120
-OLDEST_BIRTH: Final = date(1900, 1, 1)
+OLDEST_AGE: Final = 120
+HOME_TIME_ZONE: Final = ZoneInfo("America/Sao_Paulo")
 
 
 class Purpose(StrEnum):
@@ -75,9 +77,10 @@ class Registration:
 
 
 def check_registration(
-    *, name: str, email: str, password: str, birth_date: date, cpf: str, phone: str | None, today: date
+    *, name: str, email: str, password: str, birth_date: date, cpf: str, phone: str | None, now: datetime
 ) -> Registration | list[Refused]:
     """The registration, or everything that is wrong with it at once."""
+    today = now.astimezone(HOME_TIME_ZONE).date()
     clean_name = parse_name(name)
     address = parse_email(email)
     digits = parse_cpf(cpf)
@@ -88,7 +91,7 @@ def check_registration(
             (clean_name is None, Reason.INVALID_INPUT, "name"),
             (address is None, Reason.INVALID_INPUT, "email"),
             (not is_strong_enough(password, email), Reason.WEAK_PASSWORD, "password"),
-            (not OLDEST_BIRTH <= birth_date <= today, Reason.INVALID_INPUT, "birthDate"),
+            (not _is_plausible(birth_date, today), Reason.INVALID_INPUT, "birthDate"),
             (digits is None, Reason.INVALID_INPUT, "cpf"),
             (bool(phone) and number is None, Reason.INVALID_INPUT, "phone"),
         )
@@ -97,6 +100,12 @@ def check_registration(
     if problems or clean_name is None or address is None or digits is None:
         return problems
     return Registration(clean_name, address, digits, birth_date, number)
+
+
+def _is_plausible(birth_date: date, today: date) -> bool:
+    """Whoever registers was born before today, and at most 120 years ago: more is a slip of the finger."""
+    earliest = (today.year - OLDEST_AGE, today.month, today.day)
+    return earliest <= (birth_date.year, birth_date.month, birth_date.day) and birth_date < today
 
 
 def parse_name(text: str) -> str | None:

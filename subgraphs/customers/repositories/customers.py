@@ -1,6 +1,7 @@
 """SQL of customers and their consents."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +47,12 @@ async def add_customer(connection: AsyncConnection, customer: Customer, password
 async def find_customer(connection: AsyncConnection, customer_id: UUID) -> Customer | None:
     row = (await connection.execute(sa.select(customers).where(customers.c.id == customer_id))).first()
     return _customer(row) if row is not None else None
+
+
+async def birth_dates(connection: AsyncConnection, customer_ids: Sequence[UUID]) -> dict[UUID, date]:
+    """Of those that there are, and nothing else about them."""
+    statement = sa.select(customers.c.id, customers.c.birth_date).where(customers.c.id.in_(set(customer_ids)))
+    return {row.id: row.birth_date for row in await connection.execute(statement)}
 
 
 async def lock_customer(connection: AsyncConnection, customer_id: UUID) -> Customer | None:

@@ -60,7 +60,7 @@ async def sign_up(
         birth_date=wanted.birth_date,
         cpf=wanted.cpf,
         phone=wanted.phone,
-        today=now.date(),
+        now=now,
     )
     if isinstance(checked, list):
         return checked

@@ -14,6 +14,7 @@ from subgraphs.chassis.graphql.guards import GATEWAY, internal_only
 from subgraphs.chassis.graphql.types import Currency, ErrorCode, user_error
 from subgraphs.chassis.idempotency import key_is_valid
 from subgraphs.ticketing.domain import allocation
+from subgraphs.ticketing.domain.ages import day_at
 from subgraphs.ticketing.domain.reservation import Reservation
 from subgraphs.ticketing.domain.ticket_qr import TicketSigner
 from subgraphs.ticketing.repositories import reservation_lists, tickets, units
@@ -170,6 +171,7 @@ def _request(given: internal.AllocationRequest) -> allocation.AllocationRequest:
         idempotency_key=given.idempotency_key,
         requested_at=given.requested_at,
         sequence=sequence,
+        buyer=allocation.Buyer(given.buyer.birth_date) if given.buyer is not None else None,
     )
 
 
@@ -202,6 +204,7 @@ async def _checkout(connection: AsyncConnection, reservation: Reservation) -> in
         session_id=strawberry.ID(str(about.session_id)),
         event_id=strawberry.ID(str(about.event_id)),
         event_name=about.event_name,
+        session_day=day_at(about.starts_at, about.time_zone),
     )
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import strawberry
 
 from subgraphs.chassis import metrics
+from subgraphs.chassis.graphql.bad_values import is_storable
 from subgraphs.chassis.graphql.context import Info
 from subgraphs.chassis.graphql.errors import BadInput
 from subgraphs.chassis.graphql.guards import GATEWAY, customer_of, internal_only
@@ -32,16 +33,19 @@ from subgraphs.ticketing.types.reservations import Reservation
 
 MAX_TEXT = 100
 MAX_IDS = 500
+_ANY_SPELLING = "Neither case nor accents matter; empty is no filter."
 
 
 @strawberry.input(description="What the event, or one of its coming sessions, has to match.")
 class EventFilter:
-    city: str | None = None
+    city: str | None = strawberry.field(default=None, description=_ANY_SPELLING)
     kind: EventKind | None = None
-    text: str | None = strawberry.field(default=None, description="In its name, description, category or series.")
+    text: str | None = strawberry.field(
+        default=None, description=f"In its name, description, category or series. {_ANY_SPELLING}"
+    )
     starts_after: datetime | None = None
     starts_before: datetime | None = None
-    category: str | None = None
+    category: str | None = strawberry.field(default=None, description=_ANY_SPELLING)
 
 
 @strawberry.type
@@ -134,17 +138,21 @@ def _cursor(row: UpcomingEvent) -> str:
 
 
 def _search(where: EventFilter) -> EventSearch:
-    for name, value in (("city", where.city), ("text", where.text), ("category", where.category)):
-        if value is not None and (len(value) > MAX_TEXT or "\0" in value):
-            raise BadInput(f"'where.{name}' is text of at most {MAX_TEXT} characters.")
     for name, moment in (("startsAfter", where.starts_after), ("startsBefore", where.starts_before)):
         if moment is not None and moment.tzinfo is None:
-            raise BadInput(f"'where.{name}' needs a time zone.")
+            raise BadInput(f"'where.{name}' needs a time zone.", ("where", name))
     return EventSearch(
-        city=where.city,
+        city=_text("city", where.city),
         kind=where.kind,
-        text=where.text,
+        text=_text("text", where.text),
         starts_after=where.starts_after,
         starts_before=where.starts_before,
-        category=where.category,
+        category=_text("category", where.category),
     )
+
+
+def _text(name: str, given: str | None) -> str | None:
+    """None, which filters nothing, when it is empty or blank."""
+    if given is not None and (len(given) > MAX_TEXT or not is_storable(given)):
+        raise BadInput(f"'where.{name}' is text of at most {MAX_TEXT} characters.", ("where", name))
+    return given if given and not given.isspace() else None

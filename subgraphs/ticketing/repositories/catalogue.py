@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -47,14 +47,19 @@ _SESSION = (
     sessions.c.hold_minutes,
     sessions.c.numbered_seats,
 )
-_NOW = sa.func.clock_timestamp()
+_VENUE = (venues.c.id, venues.c.name, venues.c.city, venues.c.state, venues.c.address, venues.c.time_zone)
+# The statement's moment, not `clock_timestamp()`: an index cannot be searched for what is another at each row.
+_NOW = sa.func.statement_timestamp()
+
+LONGEST_WALK: Final = 2_000
+_IN_ORDER = sa.text("SET LOCAL enable_sort = off")
 
 
 @dataclass(frozen=True, slots=True)
 class EventSearch:
     """What a coming session of the event, or the event itself, has to match; None matches all.
 
-    ``text`` is looked for in name, description, category and series, whatever the case.
+    ``text`` is looked for in name, description, category and series. In all texts neither case nor accents matter.
     """
 
     city: str | None = None
@@ -78,42 +83,91 @@ def _session(row: sa.RowMapping) -> Session:
 async def page_of_events(
     connection: AsyncConnection, search: EventSearch, *, limit: int, after: tuple[datetime, UUID] | None = None
 ) -> list[UpcomingEvent]:
-    """Up to ``limit`` events with a coming session that matches, the soonest first, after the last one seen."""
-    first = sa.func.min(sessions.c.starts_at)
-    coming = (
-        sa.select(sessions.c.event_id, first.label("next_starts_at"))
-        .join(venues, venues.c.id == sessions.c.venue_id)
-        .where(sessions.c.starts_at > _NOW, sessions.c.status != SessionStatus.CANCELLED.value)
-        .group_by(sessions.c.event_id)
-    )
-    if search.city is not None:
-        coming = coming.where(sa.func.lower(venues.c.city) == search.city.lower())
-    if search.starts_after is not None:
-        coming = coming.where(sessions.c.starts_at >= search.starts_after)
-    if search.starts_before is not None:
-        coming = coming.where(sessions.c.starts_at < search.starts_before)
+    """Up to ``limit`` events with a coming session that matches, the soonest first, after the last one seen.
+
+    A frequent text fills the page within the next few sessions; a rare one is found by the index on texts.
+    The planner does not know how soon a page is full, and would rather sort all that match: it is told not to, until
+    the transaction ends.
+    """
+    await connection.execute(_IN_ORDER)
+    rows = (await connection.execute(_walk(search, limit, after))).mappings().all()
+    if search.text is not None and len(rows) < limit:
+        rows = (await connection.execute(_by_text(search, search.text, limit, after))).mappings().all()
+    return [UpcomingEvent(_event(row), row["next_starts_at"]) for row in rows]
+
+
+def _walk(search: EventSearch, limit: int, after: tuple[datetime, UUID] | None) -> sa.Select[Any]:
+    """Along one index of sessions, in the order of the page, until it is full; no further than a text may take it.
+
+    A session stands for its event when it is the first of it that matches, so each event comes once.
+    """
+    coming = sa.select(sessions.c.id, sessions.c.event_id, sessions.c.starts_at).where(*_matching(sessions, search))
+    if search.kind is not None:
+        coming = coming.where(sessions.c.kind == search.kind.value)
+    if search.category is not None:
+        coming = coming.where(sessions.c.category_key == _once(sa.func.search_key(search.category)))
     if after is not None:
-        coming = coming.having(sa.tuple_(first, sessions.c.event_id) > sa.tuple_(*after))
-    soon = coming.subquery()
+        coming = coming.where(sa.tuple_(sessions.c.starts_at, sessions.c.event_id) > sa.tuple_(*after))
+    coming = coming.order_by(sessions.c.starts_at, sessions.c.event_id)
+    walked = (coming.limit(LONGEST_WALK) if search.text is not None else coming).subquery("walked")
+    # A subquery with a limit for each session that is met, which the planner cannot turn into a join of all of them.
+    mine = sessions.alias("mine")
+    first = sa.select(mine.c.id).where(mine.c.event_id == walked.c.event_id, *_matching(mine, search))
     statement = (
-        sa.select(*_EVENT, soon.c.next_starts_at)
-        .join(soon, soon.c.event_id == events.c.id)
-        .order_by(soon.c.next_starts_at, events.c.id)
+        sa.select(*_EVENT, walked.c.starts_at.label("next_starts_at"))
+        .join(walked, walked.c.event_id == events.c.id)
+        .where(walked.c.id == first.order_by(mine.c.starts_at, mine.c.id).limit(1).scalar_subquery())
+        .order_by(walked.c.starts_at, walked.c.event_id)
         .limit(limit)
     )
-    rows = await connection.execute(_matching(statement, search))
-    return [UpcomingEvent(_event(row), row["next_starts_at"]) for row in rows.mappings()]
+    return statement if search.text is None else statement.where(_has_text(search.text))
 
 
-def _matching(statement: sa.Select[Any], search: EventSearch) -> sa.Select[Any]:
+def _by_text(search: EventSearch, text: str, limit: int, after: tuple[datetime, UUID] | None) -> sa.Select[Any]:
+    """From the events with the text to the first of their sessions that matches."""
+    first = (
+        sa.select(sessions.c.starts_at)
+        .where(sessions.c.event_id == events.c.id, *_matching(sessions, search))
+        .order_by(sessions.c.starts_at)
+        .limit(1)
+        .lateral("first")
+    )
+    statement = (
+        sa.select(*_EVENT, first.c.starts_at.label("next_starts_at"))
+        .join(first, sa.true())
+        .where(_has_text(text))
+        .order_by(first.c.starts_at, events.c.id)
+        .limit(limit)
+    )
     if search.kind is not None:
         statement = statement.where(events.c.kind == search.kind.value)
     if search.category is not None:
-        statement = statement.where(sa.func.lower(events.c.category) == search.category.lower())
-    if search.text is not None:
-        places = (events.c.name, events.c.description, events.c.category, events.c.series)
-        statement = statement.where(sa.or_(*(place.icontains(search.text, autoescape=True) for place in places)))
+        statement = statement.where(events.c.category_key == _once(sa.func.search_key(search.category)))
+    if after is not None:
+        statement = statement.where(sa.tuple_(first.c.starts_at, events.c.id) > sa.tuple_(*after))
     return statement
+
+
+def _has_text(text: str) -> sa.ColumnElement[bool]:
+    """``search_pattern``: anywhere, but one or two letters only where a word begins, which the index can find."""
+    return events.c.search_text.like(_once(sa.func.search_pattern(text)))
+
+
+def _once(value: sa.Function[str]) -> sa.ScalarSelect[str]:
+    """As a subquery it is computed once, and not for each row that is compared with it."""
+    return sa.select(value).scalar_subquery()
+
+
+def _matching(session: sa.FromClause, search: EventSearch) -> list[sa.ColumnElement[bool]]:
+    """What one session has to fulfil by itself: its event may have others that do not."""
+    found = [session.c.starts_at > _NOW, session.c.status != sa.literal_column(f"'{SessionStatus.CANCELLED.value}'")]
+    if search.city is not None:
+        found.append(session.c.city_key == _once(sa.func.search_key(search.city)))
+    if search.starts_after is not None:
+        found.append(session.c.starts_at >= search.starts_after)
+    if search.starts_before is not None:
+        found.append(session.c.starts_at < search.starts_before)
+    return found
 
 
 async def events_by_id(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Event]:
@@ -127,7 +181,7 @@ async def organisers_by_id(connection: AsyncConnection, ids: Iterable[UUID]) -> 
 
 
 async def venues_by_id(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Venue]:
-    rows = await connection.execute(sa.select(venues).where(venues.c.id.in_(set(ids))))
+    rows = await connection.execute(sa.select(*_VENUE).where(venues.c.id.in_(set(ids))))
     return {row["id"]: Venue(**row) for row in rows.mappings()}
 
 

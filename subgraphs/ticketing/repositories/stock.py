@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,8 +13,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subgraphs.ticketing.domain.catalogue import SessionStatus
-from subgraphs.ticketing.tables import events, sectors, sessions, units
+from subgraphs.ticketing.domain.ages import EntryRule
+from subgraphs.ticketing.domain.catalogue import AgeRating, SessionStatus
+from subgraphs.ticketing.tables import events, sectors, sessions, units, venues
 
 _IDS = ARRAY(PG_UUID(as_uuid=True))
 
@@ -27,6 +29,8 @@ class LockedSector:
     event_id: UUID
     session_status: SessionStatus
     starts_at: datetime
+    time_zone: str
+    entry: EntryRule
     hold_minutes: int
     ticket_limit: int
     numbered: bool
@@ -54,6 +58,9 @@ async def lock_sectors(connection: AsyncConnection, sector_ids: Iterable[UUID]) 
             sessions.c.event_id,
             sessions.c.status.label("session_status"),
             sessions.c.starts_at,
+            venues.c.time_zone,
+            events.c.age_rating,
+            sessions.c.minimum_age,
             sessions.c.hold_minutes,
             events.c.ticket_limit,
             sectors.c.numbered,
@@ -66,12 +73,17 @@ async def lock_sectors(connection: AsyncConnection, sector_ids: Iterable[UUID]) 
         )
         .join(sessions, sessions.c.id == sectors.c.session_id)
         .join(events, events.c.id == sessions.c.event_id)
+        .join(venues, venues.c.id == sessions.c.venue_id)
         .where(sectors.c.id.in_(set(sector_ids)))
         .order_by(sectors.c.id)
         .with_for_update(key_share=True, of=sectors)
     )
-    rows = (await connection.execute(statement)).mappings().all()
-    return {row["id"]: LockedSector(**{**row, "session_status": SessionStatus(row["session_status"])}) for row in rows}
+    return {row["id"]: _locked(dict(row)) for row in (await connection.execute(statement)).mappings().all()}
+
+
+def _locked(values: dict[str, Any]) -> LockedSector:
+    entry = EntryRule(AgeRating(values.pop("age_rating")), values.pop("minimum_age"))
+    return LockedSector(**{**values, "entry": entry, "session_status": SessionStatus(values["session_status"])})
 
 
 async def count_units(connection: AsyncConnection, sector_id: UUID, *, held: int = 0, sold: int = 0) -> None:

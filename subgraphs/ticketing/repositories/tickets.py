@@ -1,4 +1,4 @@
-"""Tickets: issued with the sale, checked in by a conditional update."""
+"""Tickets: issued with the sale, checked in under their lock."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subgraphs.chassis.database import is_one_of
+from subgraphs.ticketing.domain.ages import EntryRule
+from subgraphs.ticketing.domain.catalogue import AgeRating, SessionStatus
 from subgraphs.ticketing.domain.reservation import Reservation
 from subgraphs.ticketing.domain.ticket_code import new_ticket_code
 from subgraphs.ticketing.domain.ticket_qr import SECRET_LENGTH, QrClaims
 from subgraphs.ticketing.domain.ticket_states import TicketStatus
-from subgraphs.ticketing.tables import sessions, tickets, units
+from subgraphs.ticketing.tables import events, reservations, sessions, tickets, units, wrong_codes
 
 _T = tickets.c
 
@@ -79,25 +81,91 @@ async def cancel(connection: AsyncConnection, ticket_ids: Iterable[UUID]) -> Non
     )
 
 
-def _is_this(claims: QrClaims) -> sa.ColumnElement[bool]:
-    return sa.and_(_T.id == claims.ticket_id, _T.session_id == claims.session_id, _T.secret == claims.secret)
+@dataclass(frozen=True, slots=True)
+class ScannedTicket:
+    """A ticket, locked, with what a gate has to know; ``paid`` says that money was given for it."""
+
+    id: UUID
+    session_id: UUID
+    status: TicketStatus
+    checked_in_at: datetime | None
+    checked_in_gate: str | None
+    session_status: SessionStatus
+    starts_at: datetime
+    entry: EntryRule
+    paid: bool
 
 
-async def check_in(connection: AsyncConnection, claims: QrClaims) -> bool:
-    """ISSUED → CHECKED_IN; true for exactly one caller, and not for a session that was cancelled."""
-    held_at_all = sa.select(sessions.c.id).where(sessions.c.id == _T.session_id, sessions.c.status != "CANCELLED")
-    changed = await connection.execute(
-        sa.update(tickets)
-        .where(_is_this(claims), is_one_of(_T.status, [TicketStatus.ISSUED]), held_at_all.exists())
-        .values(status=TicketStatus.CHECKED_IN.value, checked_in_at=sa.func.clock_timestamp())
-        .returning(_T.id)
+async def lock_by_claims(connection: AsyncConnection, claims: QrClaims) -> ScannedTicket | None:
+    """None also when the secret is no longer the ticket's."""
+    return await _lock_scanned(
+        connection, _T.id == claims.ticket_id, _T.session_id == claims.session_id, _T.secret == claims.secret
     )
-    return changed.first() is not None
 
 
-async def status_of(connection: AsyncConnection, claims: QrClaims) -> TicketStatus | None:
-    status = await connection.scalar(sa.select(_T.status).where(_is_this(claims)))
-    return TicketStatus(status) if status is not None else None
+async def lock_by_code(connection: AsyncConnection, code: str) -> ScannedTicket | None:
+    """``code`` as it was issued."""
+    return await _lock_scanned(connection, _T.code == code)
+
+
+async def _lock_scanned(connection: AsyncConnection, *which: sa.ColumnElement[bool]) -> ScannedTicket | None:
+    statement = (
+        sa.select(
+            _T.id,
+            _T.session_id,
+            _T.status,
+            _T.checked_in_at,
+            _T.checked_in_gate,
+            sessions.c.status.label("session_status"),
+            sessions.c.starts_at,
+            sessions.c.minimum_age,
+            events.c.age_rating,
+            reservations.c.payment_id.is_not(None).label("paid"),
+        )
+        .join(sessions, sessions.c.id == _T.session_id)
+        .join(events, events.c.id == sessions.c.event_id)
+        .join(reservations, reservations.c.id == _T.reservation_id)
+        .where(*which)
+        .with_for_update(of=tickets)
+    )
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    if row is None:
+        return None
+    values = dict(row)
+    values["entry"] = EntryRule(AgeRating(values.pop("age_rating")), values.pop("minimum_age"))
+    values["status"] = TicketStatus(values["status"])
+    values["session_status"] = SessionStatus(values["session_status"])
+    return ScannedTicket(**values)
+
+
+async def check_in(connection: AsyncConnection, ticket_id: UUID, gate: str, now: datetime) -> None:
+    """A locked ticket that was ISSUED is CHECKED_IN."""
+    await connection.execute(
+        sa.update(tickets)
+        .where(_T.id == ticket_id, _T.status == TicketStatus.ISSUED.value)
+        .values(status=TicketStatus.CHECKED_IN.value, checked_in_at=now, checked_in_gate=gate)
+    )
+
+
+async def lock_wrong_codes(connection: AsyncConnection, gate_user_id: UUID, since: datetime) -> int:
+    """How many wrong codes were typed after ``since``; nobody types another one for this user until the end."""
+    wrong = wrong_codes.c
+    claim = insert(wrong_codes).values(gate_user_id=gate_user_id, since=sa.func.clock_timestamp(), attempts=0)
+    fresh = sa.case((wrong.since > since, wrong.attempts), else_=0)
+    statement = claim.on_conflict_do_update(
+        index_elements=["gate_user_id"],
+        set_={"attempts": fresh, "since": sa.case((wrong.since > since, wrong.since), else_=claim.excluded.since)},
+    ).returning(wrong.attempts)
+    attempts: int = (await connection.execute(statement)).scalar_one()
+    return attempts
+
+
+async def count_wrong_code(connection: AsyncConnection, gate_user_id: UUID) -> None:
+    await connection.execute(
+        sa.update(wrong_codes)
+        .where(wrong_codes.c.gate_user_id == gate_user_id)
+        .values(attempts=wrong_codes.c.attempts + 1)
+    )
 
 
 async def by_ids(

@@ -75,7 +75,10 @@ class Event(Node):
     def kind(self) -> EventKind:
         return self.record.kind
 
-    @strawberry.field
+    @strawberry.field(
+        description="Whoever buys has to have this age on the day of the session. Below it minors get in accompanied by"
+        " parents or guardian; where it is 18, only from 16 on (Portaria MJSP 502/2021, art. 10)."
+    )
     def age_rating(self) -> AgeRating:
         return self.record.age_rating
 
@@ -136,7 +139,9 @@ class Session(Node):
     def status(self) -> SessionStatus:
         return self.record.status
 
-    @strawberry.field(description="How old one has to be to get in; null when anybody may.")
+    @strawberry.field(
+        description="How old one has to be to buy and to get in, accompanied or not; null when anybody may."
+    )
     def minimum_age(self) -> int | None:
         return self.record.minimum_age
 

@@ -9,6 +9,7 @@ import strawberry
 from subgraphs.chassis.graphql import global_id
 from subgraphs.chassis.graphql.context import Info
 from subgraphs.chassis.graphql.types import ErrorCode, UserError, error_message, user_error
+from subgraphs.ticketing.types.entry_texts import too_young_to_buy
 
 
 @strawberry.federation.type(shareable=True, description="Somebody else has these seats; nothing was held.")
@@ -26,6 +27,14 @@ class TicketLimitReached(UserError):
     limit: int = 0
 
 
+@strawberry.federation.type(
+    shareable=True,
+    description="The buyer is younger than `minimumAge` on the session's day. `message` says who gets in below it.",
+)
+class AgeRestricted(UserError):
+    minimum_age: int = 0
+
+
 def rejection_error(info: Info, rejection: dict[str, Any]) -> UserError:
     """A stored rejection (``Rejection.stored``) in the request's language."""
     code = ErrorCode(rejection["code"])
@@ -38,4 +47,8 @@ def rejection_error(info: Info, rejection: dict[str, Any]) -> UserError:
         return SoldOut(message=message, code=code, field=field, available=rejection.get("available", 0))
     if code is ErrorCode.TICKET_LIMIT_REACHED:
         return TicketLimitReached(message=message, code=code, field=field, limit=rejection.get("limit", 0))
+    if code is ErrorCode.AGE_RESTRICTED and "minimum_age" in rejection:
+        age = rejection["minimum_age"]
+        said = too_young_to_buy(age, rejection.get("accompanied_from"), info.context.locale)
+        return AgeRestricted(message=said, code=code, field=field, minimum_age=age)
     return user_error(info, code, field)

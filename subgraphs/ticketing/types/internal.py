@@ -3,7 +3,7 @@
 Ids are raw UUIDs here.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import strawberry
@@ -22,7 +22,12 @@ def raw_id(value: str) -> UUID:
         raise BadInput("An id of an internal operation is not a UUID.") from error
 
 
-@strawberry.federation.input(inaccessible=True)
+@strawberry.federation.input(inaccessible=True, description="No birth date: customers knows no such customer.")
+class AllocationBuyer:
+    birth_date: date | None = None
+
+
+@strawberry.federation.input(inaccessible=True, description="`buyer` only where the birth date has been asked for.")
 class AllocationRequest:
     reservation_id: strawberry.ID
     customer_id: strawberry.ID
@@ -33,6 +38,7 @@ class AllocationRequest:
     requested_at: datetime
     sequence: str = strawberry.field(description="The queue's number of the request: up to 39 digits.")
     seat_ids: list[strawberry.ID] | None = None
+    buyer: AllocationBuyer | None = None
 
 
 @strawberry.federation.input(
@@ -54,7 +60,10 @@ class ServedLine:
     sequence: str
 
 
-@strawberry.federation.type(inaccessible=True, description="`heldUntil` only while it holds units.")
+@strawberry.federation.type(
+    inaccessible=True,
+    description="`heldUntil` only while it holds units. QUEUED: not decided, it needs its buyer's birth date.",
+)
 class AllocationOutcome:
     reservation_id: strawberry.ID
     status: ReservationStatus
@@ -123,6 +132,7 @@ class Checkout:
     session_id: strawberry.ID
     event_id: strawberry.ID
     event_name: str
+    session_day: date = strawberry.field(description="The session's date at the venue: rules about age count on it.")
 
 
 @strawberry.federation.type(inaccessible=True)

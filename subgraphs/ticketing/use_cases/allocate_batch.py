@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.ticketing.domain import allocation
+from subgraphs.ticketing.domain.ages import day_at
 from subgraphs.ticketing.domain.allocation import AllocationOutcome, AllocationRequest, Rejection
 from subgraphs.ticketing.domain.catalogue import is_on_sale
 from subgraphs.ticketing.domain.reservation import Reservation
@@ -33,7 +34,9 @@ async def allocate_batch(
 ) -> BatchResult:
     """Every request ends as HELD or as one of the rejections; being sold out is an outcome, never an error.
 
-    With a ``refusal`` each of them is rejected by it, whatever there is to have.
+    With a ``refusal`` each of them is rejected by it, whatever there is to have. Without one, where a session has an
+    age to buy and a request comes without its buyer, it is left QUEUED, and with it whatever stands behind it in the
+    line of its sector: nothing of them is kept, and they may come again, with their buyers.
 
     A request that was decided before gets the stored outcome and changes nothing. Units of holds that are over by
     ``held_until`` are taken, and those reservations expire properly on the way. Raises ``ValueError`` for more than
@@ -70,6 +73,7 @@ class _Batch:
         self._free = {sector.id: sector.free for sector in sectors.values()}
         self._held: dict[UUID, int] = dict.fromkeys(sectors, 0)
         self._served: dict[UUID, int] = {}
+        self._waiting: set[UUID] = set()
         self._bought: dict[tuple[UUID, UUID], int] = {}
         self._by_id: dict[UUID, Reservation] = {}
         self._by_key: dict[tuple[UUID, str], Reservation] = {}
@@ -95,6 +99,9 @@ class _Batch:
         stored = self.stored(request)
         if stored is not None:
             return _replay(request, stored)
+        if self._refusal is None and self._has_to_wait(request):
+            self._waiting.add(request.sector_id)
+            return AllocationOutcome(request.reservation_id, ReservationStatus.QUEUED, None)
         decided = await self._allocate(request)
         self.remember(request.idempotency_key, decided)
         self._changed.append(decided)
@@ -123,15 +130,35 @@ class _Batch:
             return await self._reject(request, sector, refusal)
         return await self._hold(request, sector)
 
+    def _has_to_wait(self, request: AllocationRequest) -> bool:
+        """Only what hangs on the buyer's age, or would overtake in its line what does."""
+        if request.sector_id in self._waiting:
+            return True
+        sector = self._sectors.get(request.sector_id)
+        if request.buyer is not None or sector is None or sector.entry.alone_from == 0:
+            return False
+        return allocation.malformed(request) is None and self._not_for_sale(request, sector) is None
+
     def _not_buyable(self, request: AllocationRequest, sector: LockedSector | None) -> Rejection | None:
-        if sector is None or sector.session_id != request.session_id:
+        if sector is None:
+            return allocation.invalid("NOT_FOUND", "sectorId")
+        refusal = self._not_for_sale(request, sector)
+        if refusal is not None:
+            return refusal
+        birth_date = request.buyer.birth_date if request.buyer is not None else None
+        if not sector.entry.may_buy(birth_date, day_at(sector.starts_at, sector.time_zone)):
+            return allocation.too_young(sector.entry)
+        if self._bought[request.customer_id, sector.event_id] + request.quantity > sector.ticket_limit:
+            return allocation.limit_reached(sector.ticket_limit)
+        return None
+
+    def _not_for_sale(self, request: AllocationRequest, sector: LockedSector) -> Rejection | None:
+        if sector.session_id != request.session_id:
             return allocation.invalid("NOT_FOUND", "sectorId")
         if not is_on_sale(sector.session_status, sector.starts_at, self._now):
             return allocation.invalid("SALES_CLOSED", "sessionId")
         if request.seat_ids is not None and not sector.numbered:
             return allocation.invalid("INVALID_INPUT", "seatIds")
-        if self._bought[request.customer_id, sector.event_id] + request.quantity > sector.ticket_limit:
-            return allocation.limit_reached(sector.ticket_limit)
         return None
 
     async def _make_room(self, sector: LockedSector, quantity: int) -> Rejection | None:

@@ -19,6 +19,7 @@ CHECKOUT = {
     "totalMinor": 20_000,
     "currency": "BRL",
     "heldUntil": "2026-12-01T12:00:00Z",
+    "sessionDay": "2026-12-05",
     "venueId": str(UUID(int=5)),
     "eventName": "Final " + "x" * 200,
 }
@@ -78,6 +79,7 @@ async def test_tickets_and_concessions_are_paid_together(buyer: Buyer, willing: 
     (order,) = willing.variables("concessions", "placeConcessionOrder")
     assert order["input"]["items"] == [{"productId": str(BEER), "quantity": 3}]
     assert (order["input"]["venueId"], order["input"]["birthDate"]) == (CHECKOUT["venueId"], "1990-05-01")
+    assert order["input"]["sessionDay"] == CHECKOUT["sessionDay"]
     (payment,) = willing.variables("payments", "createPayment")
     assert payment["input"]["amountMinor"] == 21_500
     assert payment["input"]["reference"] == f"reservation:{UUID(int=3)}"

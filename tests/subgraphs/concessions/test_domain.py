@@ -1,6 +1,6 @@
 """The rules of concessions that need no database."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from uuid import UUID, uuid4
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subgraphs.concessions.domain.catalogue import LocalisedText, Product, ProductCategory, age_on
+from subgraphs.concessions.domain.catalogue import LocalisedText, Product, ProductCategory, age_on, day_in_brasilia
 from subgraphs.concessions.domain.order import (
     MAX_LINES,
     OrderItem,
@@ -133,3 +133,9 @@ def test_texts_default_to_portuguese() -> None:
     text = LocalisedText("Pipoca", "Popcorn")
     assert text.in_locale("en") == "Popcorn"
     assert text.in_locale("pt-BR") == text.in_locale("fr") == "Pipoca"
+
+
+def test_a_day_begins_at_midnight_in_brasilia_and_not_in_utc() -> None:
+    """Who is eighteen tomorrow gets no beer at eleven tonight."""
+    assert day_in_brasilia(datetime(2026, 11, 27, 2, 59, tzinfo=UTC)) == date(2026, 11, 26)
+    assert day_in_brasilia(datetime(2026, 11, 27, 3, 0, tzinfo=UTC)) == date(2026, 11, 27)

@@ -184,6 +184,10 @@ async def test_beer_is_sold_to_who_is_old_enough(service: Service) -> None:
     assert young["errors"][0]["__typename"] == "ProductAgeRestricted"
     assert len(young["errors"][0]["productIds"]) == 1
     assert (await service.place(uuid4(), uuid4(), [(BEER, 1)], birthDate="1990-01-01"))["errors"] == []
+    # On the session's day at the venue, when that is known.
+    for day, errors in (("2032-12-31", ["AGE_RESTRICTED"]), ("2033-01-01", [])):
+        placed = await service.place(uuid4(), uuid4(), [(BEER, 1)], birthDate="2015-01-01", sessionDay=day)
+        assert [error["code"] for error in placed["errors"]] == errors
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "a\nb"])

@@ -128,10 +128,27 @@ def test_length_is_what_makes_a_password_good(password: str) -> None:
 
 
 # A form shows all its mistakes at once.
-def test_everything_wrong_with_a_registration_is_said_together() -> None:
+@pytest.mark.parametrize(
+    ("birth_date", "taken"),
+    [("2026-11-25", True), ("2026-11-26", False), ("2026-11-27", False), ("1906-11-26", True), ("1906-11-25", False)],
+)
+def test_a_birth_date_lies_before_today_in_brazil_and_at_most_120_years_back(birth_date: str, taken: bool) -> None:
+    """At half past eleven in the evening in São Paulo the next day has begun in UTC."""
     outcome = check_registration(
-        name="", email="x", password="x", birth_date=date(2030, 1, 1), cpf="1", phone="1", today=date(2026, 1, 1)
+        name="Ana",
+        email="ana@example.com",
+        password="uma frase longa",
+        birth_date=date.fromisoformat(birth_date),
+        cpf="52998224725",
+        phone=None,
+        now=datetime(2026, 11, 27, 2, 30, tzinfo=UTC),
     )
+    assert (outcome == [Refused(Reason.INVALID_INPUT, "birthDate")]) is not taken
+
+
+def test_everything_wrong_with_a_registration_is_said_together() -> None:
+    wrong = {"name": "", "email": "x", "password": "x", "cpf": "1", "phone": "1"}
+    outcome = check_registration(**wrong, birth_date=date(2030, 1, 1), now=datetime(2026, 1, 1, tzinfo=UTC))
     assert outcome == [
         Refused(Reason.INVALID_INPUT, "name"),
         Refused(Reason.INVALID_INPUT, "email"),

@@ -48,6 +48,24 @@ async def test_the_entity_is_there_for_the_customer_of_the_token_alone(service: 
     assert foreign == missing == anonymous == worker == {"data": {"_entities": [None]}}
 
 
+async def test_workers_learn_birth_dates_and_nothing_else(service: Service) -> None:
+    """Unknown customers are left out; the gateway, and too many at once, are refused."""
+    ana, bia = key_of(await service.sign_up()), key_of(await service.sign_up(birthDate="2010-01-31"))
+    document = "query ($ids: [ID!]!) { birthDates(customerIds: $ids) { customerId birthDate } }"
+    answer = await service(document, {"ids": [str(ana), str(bia), str(ana), str(uuid4())]}, caller="workers")
+    assert sorted(answer["data"]["birthDates"], key=lambda one: str(one["birthDate"])) == [
+        {"customerId": str(ana), "birthDate": "1990-05-17"},
+        {"customerId": str(bia), "birthDate": "2010-01-31"},
+    ]
+    for ids, caller, code in (
+        ([str(ana)], "gateway", "FORBIDDEN"),
+        ([str(ana)] * 101, "workers", "BAD_USER_INPUT"),
+        (["x"], "workers", "BAD_USER_INPUT"),
+    ):
+        answer = await service(document, {"ids": ids}, caller=caller, customer=ana)
+        assert answer["errors"][0]["extensions"]["code"] == code
+
+
 @pytest.mark.parametrize("id_", ["", "garbage", global_id.encode("Event", UUID(int=1))])
 async def test_an_id_of_something_else_is_no_customer(service: Service, id_: str) -> None:
     ana = key_of(await service.sign_up())

@@ -244,7 +244,7 @@ class Service:
 
     async def checkout(self, reservation: UUID, customer: UUID | None) -> Any:
         document = """mutation ($input: BeginCheckoutInput!) { beginCheckout(input: $input) {
-            checkout { reservationId totalMinor currency heldUntil venueId sessionId eventId eventName }
+            checkout { reservationId totalMinor currency heldUntil venueId sessionId eventId eventName sessionDay }
             errors { code message field } } }"""
         given = {"reservationId": str(reservation)}
         return (await self.data(document, {"input": given}, customer=customer))["beginCheckout"]
