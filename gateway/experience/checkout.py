@@ -49,7 +49,7 @@ async def check_out(context: Context, customer_id: UUID, chosen: Chosen) -> Paym
     checkout = begun["checkout"]
     if begun["errors"] or checkout is None:
         return PaymentOutcome(errors=begun["errors"] or [{"code": "NOT_FOUND"}])
-    placed = await _place_concessions(context, customer_id, chosen, checkout["venueId"])
+    placed = await _place_concessions(context, customer_id, chosen, checkout)
     if placed["errors"]:
         return PaymentOutcome(errors=placed["errors"], reservation_known=True)
     concessions = placed["order"]["totalMinor"] if placed["order"] is not None else 0
@@ -60,11 +60,14 @@ async def check_out(context: Context, customer_id: UUID, chosen: Chosen) -> Paym
     return PaymentOutcome(payment["id"] if payment is not None else None, created["errors"], reservation_known=True)
 
 
-async def _place_concessions(context: Context, customer_id: UUID, chosen: Chosen, venue_id: str) -> dict[str, Any]:
+async def _place_concessions(
+    context: Context, customer_id: UUID, chosen: Chosen, checkout: dict[str, Any]
+) -> dict[str, Any]:
     """{order, errors}. Without items, an order placed by an earlier try is taken back."""
     wanted: dict[str, Any] = {
         "reservationId": str(chosen.reservation_id),
-        "venueId": venue_id,
+        "venueId": checkout["venueId"],
+        "heldUntil": checkout["heldUntil"],
         "items": [{"productId": str(product), "quantity": quantity} for product, quantity in chosen.items],
         "idempotencyKey": derived_key(customer_id, chosen.idempotency_key, "concessions"),
     }

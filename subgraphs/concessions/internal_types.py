@@ -3,7 +3,7 @@
 Ids are raw UUIDs here.
 """
 
-from datetime import date
+from datetime import date, datetime
 
 import strawberry
 
@@ -24,6 +24,9 @@ class PlaceConcessionOrderInput:
     items: list[PlaceConcessionItemInput]
     idempotency_key: str
     birth_date: date | None = None
+    held_until: datetime | None = strawberry.field(
+        default=None, description="The end of the reservation's hold: the order ends by itself soon after it."
+    )
 
 
 @strawberry.federation.input(inaccessible=True)
