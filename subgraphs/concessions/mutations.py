@@ -25,6 +25,7 @@ from subgraphs.concessions.internal_types import (
     PlaceConcessionOrderPayload,
     PlacedConcessionOrder,
 )
+from subgraphs.concessions.reconciliation import ReconciliationMutation
 from subgraphs.concessions.repositories.products import find_products
 from subgraphs.concessions.types import OutOfStock, ProductAgeRestricted
 from subgraphs.concessions.use_cases import end_order
@@ -44,7 +45,7 @@ from subgraphs.concessions.use_cases.place_order import OutOfStock as StockShort
 
 
 @strawberry.type
-class Mutation:
+class Mutation(ReconciliationMutation):
     @strawberry.federation.field(inaccessible=True)
     async def place_concession_order(self, info: Info, input: PlaceConcessionOrderInput) -> PlaceConcessionOrderPayload:
         internal_only(info, GATEWAY)

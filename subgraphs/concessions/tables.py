@@ -65,7 +65,7 @@ product_stock = Table(
     Index("ix_product_stock_product_id", "product_id"),
 )
 
-# The reservations that have ordered or ended. A reservation's row is locked before anything is done with its orders, and
+# The reservations that have ordered or ended. The row is locked before anything is done with the orders, and
 # tells a late checkout that the reservation is over, also when it never had an order.
 reservations = Table(
     "reservations",
@@ -73,9 +73,15 @@ reservations = Table(
     Column("id", Uuid, primary_key=True),
     Column("customer_id", Uuid, nullable=False),
     Column("ended", Text),
+    # The payment that bought the reservation but not its order, and why not. The answer is final: that part of the
+    # money goes back, so it may not buy the order later, when there is stock again.
+    Column("refused_payment_id", Uuid),
+    Column("refusal", Text),
     Column("ordered", Boolean, nullable=False, server_default=text("false")),
     Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     CheckConstraint("ended IN ('EXPIRED', 'CANCELLED')", name="ended_known"),
+    CheckConstraint("refusal IN ('NONE', 'EXPIRED', 'CANCELLED', 'AMOUNT_MISMATCH')", name="refusal_known"),
+    CheckConstraint("(refusal IS NULL) = (refused_payment_id IS NULL)", name="refusal_has_payment"),
     Index("ix_reservations_without_orders", "seen_at", postgresql_where=text("NOT ordered")),
 )
 

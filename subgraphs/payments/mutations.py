@@ -31,6 +31,7 @@ from subgraphs.payments.internal_types import (
     RefundPaymentPayload,
 )
 from subgraphs.payments.ports import Ports
+from subgraphs.payments.reconciliation import ReconciliationMutation
 from subgraphs.payments.texts import failure_text
 from subgraphs.payments.types import payment_type
 from subgraphs.payments.use_cases.cancel_payments import cancel_payments
@@ -68,7 +69,7 @@ class GatewayNotAvailable(ClientFault):
 
 
 @strawberry.type
-class Mutation:
+class Mutation(ReconciliationMutation):
     @strawberry.federation.mutation(inaccessible=True)
     async def create_payment(self, info: Info, input: CreatePaymentInput) -> CreatePaymentPayload:
         internal_only(info, GATEWAY)

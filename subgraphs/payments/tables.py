@@ -25,7 +25,10 @@ def _one_of(column: str, values: type[PaymentStatus | RefundStatus | PaymentMeth
     return sa.CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
-_OPEN_SQL: Final = sa.text("status IN ({})".format(", ".join(f"'{status}'" for status in sorted(OPEN))))
+OPEN_SQL: Final = "status IN ({})".format(", ".join(f"'{status}'" for status in sorted(OPEN)))
+# Money that a reconciliation has not found where it belongs yet. Literal, as statements repeat it to match the index.
+UNACCOUNTED_SQL: Final = "accounted_status IS DISTINCT FROM status AND status IN ('SUCCEEDED', 'PARTIALLY_REFUNDED')"
+_OPEN_SQL: Final = sa.text(OPEN_SQL)
 
 payments = sa.Table(
     "payments",
@@ -54,6 +57,8 @@ payments = sa.Table(
     sa.Column("updated_at", _MOMENT, nullable=False),
     # When a background look at the external gateway is due; only of open payments.
     sa.Column("check_at", _MOMENT, nullable=False),
+    # The status in which the money was found where it belongs; another status is looked at again, because it differs.
+    sa.Column("accounted_status", sa.Text),
     _one_of("status", PaymentStatus),
     _one_of("method", PaymentMethod),
     sa.CheckConstraint("amount_minor > 0", name="amount"),
@@ -64,6 +69,8 @@ payments = sa.Table(
     # A payer has at most one payment of a reference through which money may still move.
     sa.Index("uq_payments_open", "payer_id", "reference", unique=True, postgresql_where=_OPEN_SQL),
     sa.Index("ix_payments_check", "check_at", postgresql_where=_OPEN_SQL),
+    sa.Index("ix_payments_overdue", "expires_at", "id", postgresql_where=_OPEN_SQL),
+    sa.Index("ix_payments_unaccounted", "updated_at", "id", postgresql_where=sa.text(UNACCOUNTED_SQL)),
 )
 
 refunds = sa.Table(

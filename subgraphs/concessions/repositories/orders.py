@@ -50,17 +50,16 @@ async def latest_order(connection: AsyncConnection, reservation_id: UUID, custom
     return _order(row) if row is not None else None
 
 
-async def latest_unpaid_of_total(
+async def latest_ended_of_total(
     connection: AsyncConnection, reservation_id: UUID, customer_id: UUID, total_minor: int
 ) -> Order | None:
-    """Return the latest order of a locked reservation that ended, was never paid and cost exactly this."""
+    """Return the latest order of a locked reservation that ended and cost exactly this."""
     statement = (
         select(concession_orders)
         .where(
             concession_orders.c.reservation_id == reservation_id,
             concession_orders.c.customer_id == customer_id,
             concession_orders.c.total_minor == total_minor,
-            concession_orders.c.payment_id.is_(None),
             concession_orders.c.status.in_([OrderStatus.EXPIRED.value, OrderStatus.CANCELLED.value]),
         )
         .order_by(concession_orders.c.created_at.desc(), concession_orders.c.id)
@@ -94,6 +93,23 @@ async def expire_overdue(connection: AsyncConnection, limit: int) -> list[Order]
         .values(status=OrderStatus.EXPIRED.value, updated_at=func.now())
         .returning(concession_orders)
     )
+    return [_order(row) for row in await connection.execute(statement)]
+
+
+async def count_overdue(connection: AsyncConnection, most: int) -> int:
+    """Return how many orders are past their end; counts no further than `most`."""
+    overdue = (
+        select(concession_orders.c.id)
+        .where(text("concession_orders.status = 'PLACED'"), concession_orders.c.expires_at <= func.clock_timestamp())
+        .limit(most)
+        .subquery()
+    )
+    return int(await connection.scalar(select(func.count()).select_from(overdue)) or 0)
+
+
+async def live_orders(connection: AsyncConnection, reservation_ids: Sequence[UUID]) -> list[Order]:
+    """Return the live orders of these reservations, whoever's they are."""
+    statement = select(concession_orders).where(concession_orders.c.reservation_id.in_(reservation_ids), _IS_LIVE)
     return [_order(row) for row in await connection.execute(statement)]
 
 

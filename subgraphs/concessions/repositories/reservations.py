@@ -8,7 +8,7 @@ from sqlalchemy import Row, case, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subgraphs.concessions.domain.reservation import Ending, Reservation
+from subgraphs.concessions.domain.reservation import Confirmation, Ending, Reservation
 from subgraphs.concessions.tables import reservations
 
 # A reservation without an order is remembered for as long as a checkout that began before its end could still come.
@@ -16,7 +16,13 @@ KEPT_WITHOUT_ORDERS = timedelta(days=2)
 
 
 def _reservation(row: Row[Any]) -> Reservation:
-    return Reservation(row.id, row.customer_id, Ending(row.ended) if row.ended is not None else None)
+    return Reservation(
+        id=row.id,
+        customer_id=row.customer_id,
+        ended=Ending(row.ended) if row.ended is not None else None,
+        refused_payment_id=row.refused_payment_id,
+        refusal=Confirmation(row.refusal) if row.refusal is not None else None,
+    )
 
 
 async def lock_reservation(connection: AsyncConnection, reservation_id: UUID, customer_id: UUID) -> Reservation | None:
@@ -69,6 +75,17 @@ async def note_expired(connection: AsyncConnection, reservation_ids: list[UUID])
         update(reservations)
         .where(reservations.c.id.in_(reservation_ids), reservations.c.ended.is_(None))
         .values(ended=Ending.EXPIRED.value, seen_at=func.now())
+    )
+
+
+async def note_refusal(
+    connection: AsyncConnection, reservation_id: UUID, payment_id: UUID, refusal: Confirmation
+) -> None:
+    """Keep what a payment was told that bought nothing for a locked reservation."""
+    await connection.execute(
+        update(reservations)
+        .where(reservations.c.id == reservation_id)
+        .values(refused_payment_id=payment_id, refusal=refusal.value)
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,22 +11,12 @@ from subgraphs.chassis import outbox
 from subgraphs.concessions.domain.order import Order, OrderItem, Shelf, on_shelves, stock_changes
 from subgraphs.concessions.domain.order_states import SETTLED, OrderStatus, move
 from subgraphs.concessions.domain.pickup_code import new_pickup_code
-from subgraphs.concessions.domain.reservation import Ending
+from subgraphs.concessions.domain.reservation import Confirmation, Ending, Reservation
 from subgraphs.concessions.events import order_event
 from subgraphs.concessions.repositories import orders, reservations, stock
 from subgraphs.concessions.use_cases.end_order import retire
 
 CODE_ATTEMPTS = 8
-
-
-class Confirmation(StrEnum):
-    """What came of it: `NONE` when the reservation has no order."""
-
-    PAID = "PAID"
-    NONE = "NONE"
-    EXPIRED = "EXPIRED"
-    CANCELLED = "CANCELLED"
-    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +41,35 @@ async def confirm_order(
     today: date,
     paid_minor: int | None = None,
 ) -> Confirmed:
-    """Mark the reservation's order as paid. Again: the same answer with the same code.
+    """Mark the reservation's order as paid. The same payment again: the same answer, with the same code.
 
     `paid_minor` is what of the payment was meant for concessions. It buys the order that cost exactly this: the live
     one, else the latest that was replaced or has expired, whose items are taken again while stock lasts. Money that
     fits none buys the latest order, unless it is less than the order's total: AMOUNT_MISMATCH, and nothing changes.
     """
-    known = await reservations.lock_reservation(connection, reservation_id, customer_id)
-    latest = await orders.latest_order(connection, reservation_id, customer_id) if known is not None else None
-    if known is None or latest is None:
+    known = await reservations.remember_reservation(connection, reservation_id, customer_id)
+    if known is None:
+        return Confirmed(Confirmation.NONE)
+    refusal = known.refusal_of(payment_id)
+    if refusal is not None:
+        return Confirmed(refusal)
+    outcome = await _confirm(connection, known, payment_id, today, paid_minor)
+    if outcome.status is not Confirmation.PAID and paid_minor:
+        await reservations.note_refusal(connection, reservation_id, payment_id, outcome.status)
+    return outcome
+
+
+async def _confirm(
+    connection: AsyncConnection, known: Reservation, payment_id: UUID, today: date, paid_minor: int | None
+) -> Confirmed:
+    latest = await orders.latest_order(connection, known.id, known.customer_id)
+    if latest is None:
         return Confirmed(Confirmation.NONE)
     if latest.status in SETTLED:
         return Confirmed(Confirmation.PAID, latest, await _items(connection, latest))
     if known.ended is Ending.CANCELLED:
         return Confirmed(Confirmation.CANCELLED, latest, await _items(connection, latest))
-    order = await _paid_for(connection, latest, paid_minor)
+    order = await _paid_for(connection, known, latest, paid_minor)
     items = await _items(connection, order)
     if paid_minor is not None and paid_minor < order.total_minor:
         return Confirmed(Confirmation.AMOUNT_MISMATCH, order, items)
@@ -87,13 +90,10 @@ async def _items(connection: AsyncConnection, order: Order) -> tuple[OrderItem, 
     return tuple((await orders.items_of_orders(connection, [order.id]))[order.id])
 
 
-async def _paid_for(connection: AsyncConnection, latest: Order, paid_minor: int | None) -> Order:
-    if paid_minor is None or paid_minor == latest.total_minor or latest.reservation_id is None:
+async def _paid_for(connection: AsyncConnection, known: Reservation, latest: Order, paid_minor: int | None) -> Order:
+    if paid_minor is None or paid_minor == latest.total_minor:
         return latest
-    if latest.customer_id is None:
-        return latest
-    replaced = await orders.latest_unpaid_of_total(connection, latest.reservation_id, latest.customer_id, paid_minor)
-    return replaced or latest
+    return await orders.latest_ended_of_total(connection, known.id, known.customer_id, paid_minor) or latest
 
 
 class _StockGone(Exception):

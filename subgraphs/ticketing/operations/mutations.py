@@ -10,6 +10,7 @@ from subgraphs.chassis.graphql.types import ErrorCode, UserError, user_error
 from subgraphs.chassis.idempotency import KeyReused, key_is_valid, request_hash, run_once
 from subgraphs.ticketing.domain.ticket_qr import MAX_PAYLOAD_LENGTH
 from subgraphs.ticketing.operations.internal_mutations import InternalMutation
+from subgraphs.ticketing.operations.reconciliation import ReconciliationMutation
 from subgraphs.ticketing.repositories import tickets
 from subgraphs.ticketing.resources import resources_of
 from subgraphs.ticketing.types.reservations import Reservation, Ticket
@@ -51,7 +52,7 @@ _CHECK_IN_CODES = {
 
 
 @strawberry.type
-class Mutation(InternalMutation):
+class Mutation(InternalMutation, ReconciliationMutation):
     @strawberry.field(
         description="Gives a hold back, or bought tickets before the session begins; what was paid is then refunded."
     )

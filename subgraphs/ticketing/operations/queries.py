@@ -19,6 +19,7 @@ from subgraphs.chassis.graphql.pagination import (
 )
 from subgraphs.ticketing import loaders
 from subgraphs.ticketing.domain.catalogue import UpcomingEvent
+from subgraphs.ticketing.operations.reconciliation import ReconciliationQuery
 from subgraphs.ticketing.repositories.catalogue import EventSearch, page_of_events
 from subgraphs.ticketing.repositories.reservation_lists import purchases
 from subgraphs.ticketing.types import internal
@@ -40,7 +41,7 @@ class EventFilter:
 
 
 @strawberry.type
-class Query:
+class Query(ReconciliationQuery):
     @strawberry.field(description="Events with a coming session, the soonest first.")
     async def events(
         self, info: Info, first: int = 20, after: str | None = None, where: EventFilter | None = None

@@ -110,6 +110,25 @@ async def test_the_items_it_stands_on_are_enough_to_have_the_replaced_order_agai
     assert await stock(POPCORN) == (2, 0, 8)
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_money_that_goes_back_buys_nothing_later(service: Service, stock: Stock, ordered: bool) -> None:
+    """The answer to a payment is final: its refund may be under way already when there is popcorn again."""
+    reservation, ana, payment = uuid4(), uuid4(), str(uuid4())
+    other, bea = uuid4(), uuid4()
+    if ordered:
+        await service.place(reservation, ana, [(POPCORN, 2)])
+        await service.end("expire", reservation, ana)
+    await service.place(other, bea, [(POPCORN, 9)])
+    refused = await service.confirm(reservation, ana, paidMinor=3000, paymentId=payment)
+    assert refused["status"] == ("EXPIRED" if ordered else "NONE")
+    await service.end("expire", other, bea)
+    if not ordered:
+        await service.place(reservation, ana, [(POPCORN, 2)])
+    again = await service.confirm(reservation, ana, paidMinor=3000, paymentId=payment)
+    assert (again["status"], again["pickupCode"]) == (refused["status"], None)
+    assert (await service.confirm(reservation, ana, paidMinor=3000))["status"] == "PAID"
+
+
 async def test_no_money_buys_what_a_cancelled_reservation_had_ordered(service: Service, stock: Stock) -> None:
     """Not by its amount either, and an expiry that comes late does not change that."""
     reservation, ana = uuid4(), uuid4()
@@ -306,3 +325,29 @@ async def test_a_hundred_reservations_at_once_with_callers_who_leave(
     for product in (POPCORN, SODA):
         number = sold.get(product, 0)
         assert await stock(product) == (10 - number, 0, number)
+
+
+async def test_the_reconciliation_is_told_of_live_and_overdue_orders(service: Service, db: Database) -> None:
+    """Overdue ones it may end; callers other than workers are told nothing."""
+    paid, placed, over = uuid4(), uuid4(), uuid4()
+    ana = uuid4()
+    for reservation in (paid, placed, over):
+        await service.place(reservation, ana, [(POPCORN, 1)])
+    await service.confirm(paid, ana)
+    await make_overdue(db, reservation_id=over)
+    facts = """query ($ids: [ID!]!) { overdueConcessionOrders
+        concessionOrderFacts(reservationIds: $ids) { reservationId status totalMinor } }"""
+    given = {"ids": [str(one) for one in (paid, placed, uuid4())]}
+    told = (await service(facts, given, caller="workers"))["data"]
+    assert told["overdueConcessionOrders"] == 1
+    assert sorted((row["reservationId"], row["status"], row["totalMinor"]) for row in told["concessionOrderFacts"]) == (
+        sorted([(str(paid), "PAID", 1500), (str(placed), "PLACED", 1500)])
+    )
+    end = "mutation { expireOverdueConcessionOrders }"
+    assert (await service(end, caller="workers"))["data"] == {"expireOverdueConcessionOrders": 1}
+    assert (await service(facts, given, caller="workers"))["data"]["overdueConcessionOrders"] == 0
+    for document in (facts, end):
+        refused = await service(document, given if document is facts else None, customer=ana)
+        assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    garbage = await service(facts, {"ids": ["garbage"]}, caller="workers")
+    assert garbage["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"

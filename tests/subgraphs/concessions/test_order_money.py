@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.chassis.database import Database
 from subgraphs.concessions.domain.order import RequestedItem
+from subgraphs.concessions.domain.reservation import Confirmation
 from subgraphs.concessions.tables import concession_order_items, concession_orders, metadata, product_stock, products
-from subgraphs.concessions.use_cases.confirm_order import Confirmation, confirm_order
+from subgraphs.concessions.use_cases.confirm_order import confirm_order
 from subgraphs.concessions.use_cases.end_order import cancel_order, expire_order
 from subgraphs.concessions.use_cases.expire_overdue import expire_overdue
 from subgraphs.concessions.use_cases.place_order import Placed, PlaceOrder, place_order
@@ -46,6 +47,7 @@ class Buyer:
     paid: tuple[int, dict[UUID, int]] | None = None
     refunded: int | None = None
     ended: bool = False
+    payment_id: UUID = field(default_factory=uuid4)
 
 
 @given(_steps)
@@ -120,7 +122,7 @@ async def _confirm(connection: AsyncConnection, buyer: Buyer, amount: int) -> No
         connection,
         reservation_id=buyer.reservation_id,
         customer_id=ANA,
-        payment_id=uuid4(),
+        payment_id=buyer.payment_id,
         paid_minor=amount,
         today=TODAY,
     )

@@ -12,10 +12,15 @@ STATEMENTS = (
         id UUID NOT NULL,
         customer_id UUID NOT NULL,
         ended TEXT,
+        refused_payment_id UUID,
+        refusal TEXT,
         ordered BOOLEAN DEFAULT false NOT NULL,
         seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
         CONSTRAINT pk_reservations PRIMARY KEY (id),
-        CONSTRAINT ck_reservations_ended_known CHECK (ended IN ('EXPIRED', 'CANCELLED'))
+        CONSTRAINT ck_reservations_ended_known CHECK (ended IN ('EXPIRED', 'CANCELLED')),
+        CONSTRAINT ck_reservations_refusal_known
+        CHECK (refusal IN ('NONE', 'EXPIRED', 'CANCELLED', 'AMOUNT_MISMATCH')),
+        CONSTRAINT ck_reservations_refusal_has_payment CHECK ((refusal IS NULL) = (refused_payment_id IS NULL))
     )""",
     """CREATE INDEX ix_reservations_without_orders ON reservations (seen_at)
     WHERE NOT ordered""",
