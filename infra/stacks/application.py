@@ -25,6 +25,8 @@ SERVICE_TOKEN_KEY_PARAMETER = "/bilhetagem/workers/service-token-key"  # noqa: S
 
 _STEP_TIMEOUT = Duration.seconds(20)
 _CONSUMER_TIMEOUT = Duration.seconds(20)
+# A run stops by itself 20 s before this, and the next goes on where it stopped.
+_RECONCILE_TIMEOUT = Duration.seconds(120)
 _VISIBLE_AGAIN = Duration.seconds(120)
 # Consumers shorten the wait themselves, from 2 s to 60 s: twenty receives last through a quarter of an hour's outage.
 _RECEIVES_BEFORE_DEAD = 20
@@ -163,7 +165,17 @@ class ApplicationStack(Stack):
         self._reservation_steps = worker("ReservationFlowSteps", "reservation-flow", {**services, **topic}, at_most=50)
         self._payment_steps = worker("PaymentFlowSteps", "payment-flow", {**services, **tokens, **machines}, at_most=50)
         self._sweep = worker("SweepHolds", "sweep-holds", services, at_most=1)
-        for function in (self._allocate, self._reservation_steps, self._payment_steps, self._sweep):
+        self._reconcile = PlatformFunction(
+            self,
+            "Reconcile",
+            name="reconcile",
+            handler="workers.reconcile.main:handler",
+            code=self._code,
+            timeout=_RECONCILE_TIMEOUT,
+            at_most=1,
+            environment={**services, **topic},
+        )
+        for function in (self._allocate, self._reservation_steps, self._payment_steps, self._sweep, self._reconcile):
             self._let_read_service_token_key(function)
 
     def _declare_suggestions(self) -> None:
@@ -231,6 +243,7 @@ class ApplicationStack(Stack):
         """Who may do what to whom, and what wakes which function."""
         tokens = self._tables.task_tokens
         self._events.topic.grant_publish(self._reservation_steps.role)
+        self._events.topic.grant_publish(self._reconcile.role)
         self._requests.dead_letters.grant_send_messages(self._allocate.role)
         self._let_start(self._allocate, "reservation-flow")
         self._signals.queue.grant_send_messages(self._signal_flows.role)
@@ -265,6 +278,15 @@ class ApplicationStack(Stack):
             targets=[targets.LambdaFunction(self._sweep.function, retry_attempts=0)],
         )
 
+        events.Rule(
+            self,
+            "ReconcileSchedule",
+            rule_name=f"{PREFIX}-reconcile",
+            description="Takes to its end what was lost on its way: money, tickets, mail, holds, charges, refunds.",
+            schedule=events.Schedule.rate(Duration.minutes(5)),
+            targets=[targets.LambdaFunction(self._reconcile.function, retry_attempts=0)],
+        )
+
     def _watch(self) -> None:
         Monitoring(
             self,
@@ -289,6 +311,7 @@ class ApplicationStack(Stack):
                 "reservation-flow": self._reservation_steps.function,
                 "payment-flow": self._payment_steps.function,
                 "sweep-holds": self._sweep.function,
+                "reconcile": self._reconcile.function,
                 "suggest": self._suggest.function,
                 "suggestion-feedback": self._feedback.function,
             },

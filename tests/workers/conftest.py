@@ -86,8 +86,9 @@ def deployed(aws_endpoint: str, subgraphs: Subgraphs, signing_key: Ed25519Privat
         raise
     stack = cloudformation.describe_stacks(StackName="bilhetagem-application")["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    # Its schedule would call beside the tests, which call it themselves.
+    # Their schedules would call beside the tests, which call them themselves.
     client("events").disable_rule(Name="bilhetagem-sweep-holds")
+    client("events").disable_rule(Name="bilhetagem-reconcile")
     yield Deployed(client, outputs)
     cloudformation.delete_stack(StackName="bilhetagem-application")
 

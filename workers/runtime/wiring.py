@@ -14,6 +14,7 @@ class SubgraphSettings(msgspec.Struct, frozen=True, kw_only=True):
     ticketing_url: str
     payments_url: str
     concessions_url: str
+    notifications_url: str
     service_token_key_parameter: str
 
 
@@ -30,6 +31,7 @@ def subgraph_client() -> SubgraphClient:
             "ticketing": settings.ticketing_url,
             "payments": settings.payments_url,
             "concessions": settings.concessions_url,
+            "notifications": settings.notifications_url,
         },
         ServiceTokens(signing_key),
     )

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.payments.domain.payment import FailureCode, Payment, PaymentMethod
 from subgraphs.payments.domain.states import CAPTURED, OPEN, PaymentStatus
-from subgraphs.payments.tables import payments
+from subgraphs.payments.tables import OPEN_SQL, payments
 
 MAX_LISTED: Final = 50
 
@@ -25,9 +25,7 @@ async def insert_payment(connection: AsyncConnection, payment: Payment, *, check
     statement = (
         insert(payments)
         .values(values)
-        .on_conflict_do_nothing(
-            index_elements=["payer_id", "reference"], index_where=payments.c.status.in_(sorted(OPEN))
-        )
+        .on_conflict_do_nothing(index_elements=["payer_id", "reference"], index_where=sa.text(OPEN_SQL))
         .returning(payments.c.id)
     )
     return (await connection.execute(statement)).first() is not None

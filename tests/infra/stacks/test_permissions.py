@@ -37,6 +37,7 @@ MAY = {
     "bilhetagem-reservation-flow": KEY | {"sns:Publish"},
     "bilhetagem-payment-flow": KEY | ANSWER | START,
     "bilhetagem-sweep-holds": KEY,
+    "bilhetagem-reconcile": KEY | {"sns:Publish"},
     "bilhetagem-suggest": SUGGEST,
     "bilhetagem-suggestion-feedback": SUGGEST,
 }
