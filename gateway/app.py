@@ -26,6 +26,7 @@ from gateway.experience.subgraph import ExperienceSubgraph
 from gateway.federation import Engine, EngineSettings, FallbackContext, HttpTransport, InProcessTransport, Transport
 from gateway.http import Authenticate, Caller, DoorLimits, GraphiQLPage, GraphQLDoor, NotAuthenticated
 from gateway.http.page import ASSETS
+from gateway.messages import in_their_language
 from gateway.outgoing import OutgoingHeaders, experience_call
 from gateway.parameter_store import ParameterStore
 from gateway.policies import declare_policies
@@ -108,7 +109,9 @@ async def _open_door(
         supergraph_sdl,
         transports=transports,
         policies=declare_policies(defaults),
-        settings=EngineSettings(expose_plan=False, request_timeout=settings.request_timeout),
+        settings=EngineSettings(
+            expose_plan=False, request_timeout=settings.request_timeout, messages=in_their_language
+        ),
     )
     issuer_keys = JwksKeys(settings.access_token_jwks_url, http)
     tokens = BuyerTokens(issuer_keys, settings.access_token_issuer, settings.access_token_audience)

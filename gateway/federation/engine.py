@@ -8,6 +8,7 @@ body = await engine.execute(GraphQLRequest(query="{ products { name } }"))
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -117,7 +118,7 @@ class Engine:
         except RequestRefused as refused:
             return EngineResponse(refused.body, "request_error", complete=False)
         except PlanningFailed as failed:
-            return _failed_to_plan(failed)
+            return self._failed_to_plan(failed, request)
         if program.kind == "subscription":
             refusal = RequestRefused.because("Subscriptions need a streaming transport.", "BAD_REQUEST")
             return EngineResponse(refusal.body, "request_error", complete=False)
@@ -157,10 +158,10 @@ class Engine:
             yield refused.body
             return
         except PlanningFailed as failed:
-            yield _failed_to_plan(failed).body
+            yield self._failed_to_plan(failed, request).body
             return
         deadline = self._deadline(request, asyncio.get_running_loop())
-        report = Report(self.settings.mask_errors, self.settings.limits.errors)
+        report = self._report(request)
         run = IncrementalRun(
             lambda data, only: Execution(
                 program, request, variables, self._runtime, deadline, report, data=data, only=only
@@ -186,7 +187,7 @@ class Engine:
         try:
             program, variables, _ = self._prepare(request)
         except PlanningFailed as failed:
-            yield _failed_to_plan(failed).body
+            yield self._failed_to_plan(failed, request).body
             return
         if isinstance(program, FastProgram) or program.kind != "subscription":
             async with aclosing(self.execute_in_parts(request)) as bodies:
@@ -251,8 +252,18 @@ class Engine:
         deadline: float,
         asked: Mapping[int, Asked] | None = None,
     ) -> Execution:
-        report = Report(self.settings.mask_errors, self.settings.limits.errors)
+        report = self._report(request)
         return Execution(program, request, variables, self._runtime, deadline, report, asked)
+
+    def _report(self, request: GraphQLRequest) -> Report:
+        say = partial(self.settings.messages, headers=request.headers)
+        return Report(self.settings.mask_errors, self.settings.limits.errors, say)
+
+    def _failed_to_plan(self, failed: PlanningFailed, request: GraphQLRequest) -> EngineResponse:
+        code, masked = "PLANNING_FAILED", self.settings.mask_errors
+        message = self.settings.messages(code, request.headers) if masked else f"No plan: {failed}."
+        error = {"message": message, "extensions": {"code": code}}
+        return EngineResponse(_encode({"data": None, "errors": [error]}), "data", complete=False)
 
     def _introspect(self, execution: Execution, variables: dict[str, Any]) -> None:
         """Adds what the operation asks of the schema itself."""
@@ -304,8 +315,3 @@ def _variable_error(error: GraphQLError) -> dict[str, Any]:
     formatted: dict[str, Any] = dict(error.formatted)
     formatted["extensions"] = {"code": "BAD_USER_INPUT"}
     return formatted
-
-
-def _failed_to_plan(failed: PlanningFailed) -> EngineResponse:
-    error = {"message": f"The operation cannot be planned: {failed}.", "extensions": {"code": "PLANNING_FAILED"}}
-    return EngineResponse(_encode({"data": None, "errors": [error]}), "data", complete=False)

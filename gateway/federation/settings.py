@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from gateway.federation.messages import Messages, in_english
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -31,7 +33,8 @@ class EngineSettings:
     """Engine-wide choices. Times are in seconds.
 
     `override_labels` names the progressive `@override` labels that are on. With `quick_at_once` the quick program of
-    an operation is made the first time that it comes, and not the second.
+    an operation is made the first time that it comes, and not the second. `messages` are what clients read when
+    something could not be had; with `mask_errors` off they read how it failed instead.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -40,6 +43,7 @@ class EngineSettings:
     quick_at_once: bool = False
     expose_plan: bool = False
     mask_errors: bool = True
+    messages: Messages = in_english
     introspection: bool = True
     share_in_flight: bool = True
     request_timeout: float = 30.0

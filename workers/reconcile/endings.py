@@ -15,6 +15,8 @@ from workers.reconcile.findings import Finding, Kind
 from workers.reservation_flow.steps import ReservationSteps
 from workers.runtime.errors import PermanentFault
 
+# What costs nothing is confirmed without a payment.
+_NO_PAYMENT = ""
 _EVER_PAID = frozenset({"SUCCEEDED", "PARTIALLY_REFUNDED", "REFUNDED"})
 
 
@@ -26,9 +28,12 @@ class Endings:
         """Raises WorkerFault when it cannot be done (now)."""
         match finding.kind:
             case Kind.PAYMENT_UNPLACED | Kind.MONEY_LEFT_OVER | Kind.CONFIRMATION_UNTOLD:
-                if finding.payment is None:
+                if finding.payment is not None:
+                    self._paid(case, finding.payment.payment_id, finding.payment.amount_minor)
+                elif case.reservation is not None and case.reservation.payment_id is None:
+                    self._paid(case, _NO_PAYMENT, 0)
+                else:
                     raise PermanentFault("the reservation is confirmed and payments do not know its payment")
-                self._paid(case, finding.payment.payment_id, finding.payment.amount_minor)
             case Kind.HOLD_OVERDUE | Kind.EXPIRY_UNFINISHED:
                 self._over(case)
             case Kind.CANCELLATION_UNFINISHED:
