@@ -25,12 +25,12 @@ def reconcile(
         from infra.local import reconciliation
 
         report = reconciliation.reconcile(home_of(home), dry=dry_run, grace_seconds=grace)
-    _show(report, dry_run)
+    show(report, dry_run)
     if not report.is_clean:
         raise typer.Exit(1)
 
 
-def _show(report: "Report", dry_run: bool) -> None:
+def show(report: "Report", dry_run: bool) -> None:
     for kind, found in sorted(report.found.items()):
         if found:
             typer.echo(f"{found:6}  {kind.value:26}{'' if dry_run else f'{report.done[kind]} done'}".rstrip())
