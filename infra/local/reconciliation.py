@@ -35,11 +35,14 @@ def reconcile(home: Home, *, dry: bool = False, grace_seconds: int = GRACE_SECON
     with (
         (home.logs / "reconcile.log").open("a", encoding="utf-8") as log,
         contextlib.redirect_stdout(log),
+        # Of our own, so that no proxy of the calling environment stands between.
+        httpx.HTTPTransport() as transport,
     ):
-        return Reconciliation(_steps(home, status["aws"], status["subgraphs"]), dry, grace_seconds).run()
+        steps = _steps(home, status["aws"], status["subgraphs"], transport)
+        return Reconciliation(steps, dry, grace_seconds).run()
 
 
-def _steps(home: Home, aws_endpoint: str, urls: dict[str, str]) -> ReservationSteps:
+def _steps(home: Home, aws_endpoint: str, urls: dict[str, str], transport: httpx.BaseTransport) -> ReservationSteps:
     sns = boto3.client(
         "sns",
         endpoint_url=aws_endpoint,
@@ -49,8 +52,7 @@ def _steps(home: Home, aws_endpoint: str, urls: dict[str, str]) -> ReservationSt
         config=Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}),
     )
     key = load_or_create(home.identity).service_token_keys["workers"]
-    # A transport of its own, so that no proxy of the calling environment stands between.
-    services = SubgraphClient(urls, ServiceTokens(lambda: key), transport=httpx.HTTPTransport())
+    services = SubgraphClient(urls, ServiceTokens(lambda: key), transport=transport)
     return ReservationSteps(services, sns, Deployer(aws_endpoint).outputs()["DomainEventsTopicArn"])
 
 
