@@ -60,6 +60,10 @@ EXPIRE_PAYMENT = """
 mutation ExpirePayment($input: ExpirePaymentInput!) { expirePayment(input: $input) { status } }
 """
 
+CANCEL_PAYMENTS = """
+mutation CancelPayments($input: CancelPaymentsInput!) { cancelPayments(input: $input) { cancelled } }
+"""
+
 PUSH_REFUND = """
 mutation PushRefund($input: PushRefundInput!) { pushRefund(input: $input) { status } }
 """

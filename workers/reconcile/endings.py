@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workers.reconcile.facts import Case, payments_of
+from workers.reconcile import documents
+from workers.reconcile.facts import PREFIX, Case, Payment, payments_of
 from workers.reconcile.findings import Finding, Kind
 from workers.reservation_flow.steps import ReservationSteps
-from workers.runtime.errors import PermanentFault
+from workers.runtime.errors import PermanentFault, TransientFault
 
 # What costs nothing is confirmed without a payment.
 _NO_PAYMENT = ""
+_REFUND_REASONS = {"AMOUNT_MISMATCH": "amount_mismatch", "UNITS_TAKEN": "units_unavailable"}
 _EVER_PAID = frozenset({"SUCCEEDED", "PARTIALLY_REFUNDED", "REFUNDED"})
 
 
@@ -51,10 +53,11 @@ class Endings:
                 self._run("refund_payment", given, reason="paid_twice")
             case "CANCELLED":
                 self._cancelled(case)
-            case _:
-                self._run("refund_payment", given, reason="units_unavailable")
+            case refusal:
+                reason = _REFUND_REASONS.get(refusal, "units_unavailable")
+                self._run("refund_payment", given, reason=reason)
                 self._run("release_concessions", given)
-                self._tell("order.refunded", given, amount_minor=amount_minor)
+                self._tell("order.refunded", given, reason=reason, refunded_minor=amount_minor)
 
     def _confirmed(self, given: Mapping[str, Any], order: Mapping[str, Any]) -> None:
         concessions = self._run("confirm_concessions", given, tickets_total_minor=order["total_minor"])
@@ -74,34 +77,47 @@ class Endings:
         if status != "EXPIRED":
             return
         self._run("release_concessions", case.whose)
-        settled = self._run("cancel_payments", case.whose)["settled_payment_id"]
-        if settled and self._place_what_is_kept(case):
-            return
-        self._tell("order.expired", case.whose)
+        self._close_payments(case)
+        if not self._place_what_is_kept(case):
+            self._tell("order.expired", case.whose)
 
     def _place_what_is_kept(self, case: Case) -> bool:
         """Whether there was a payment whose money is here: what it bought, or its refund, is this reservation's end."""
-        placed = False
-        for payment in payments_of(self.steps.services, [case.reservation_id])[case.reservation_id]:
-            if payment.kept_minor > 0:
-                self._paid(case, payment.payment_id, payment.amount_minor)
-                placed = True
-        return placed
+        kept = [payment for payment in self._payments(case) if payment.kept_minor > 0]
+        for payment in kept:
+            self._paid(case, payment.payment_id, payment.amount_minor)
+        return bool(kept)
 
     def _cancelled(self, case: Case) -> None:
-        whose = case.whose
         self._refund_what_is_kept(case)
-        self._run("cancel_concessions", whose)
-        if self._run("cancel_payments", whose)["settled_payment_id"]:
-            self._refund_what_is_kept(case)
-        payments = payments_of(self.steps.services, [case.reservation_id])[case.reservation_id]
-        self._tell("order.cancelled", whose, refunded=any(one.status in _EVER_PAID for one in payments))
+        self._run("cancel_concessions", case.whose)
+        self._close_payments(case)
+        self._refund_what_is_kept(case)
+        paid = [payment for payment in self._payments(case) if payment.status in _EVER_PAID]
+        self._tell(
+            "order.cancelled",
+            case.whose,
+            payment_id=paid[-1].payment_id if paid else _NO_PAYMENT,
+            refunded=bool(paid),
+            refunded_minor=sum(payment.amount_minor for payment in paid),
+        )
+
+    def _close_payments(self, case: Case) -> None:
+        """Withdraws what is open. Raises TransientFault while the bank cannot say yet: what is told depends on it."""
+        given = {"input": {"reference": f"{PREFIX}{case.reservation_id}"}}
+        self.steps.services.ask("payments", documents.CANCEL_PAYMENTS, given)
+        if any(payment.is_open for payment in self._payments(case)):
+            raise TransientFault("a payment is still in the bank's hands")
 
     def _refund_what_is_kept(self, case: Case) -> None:
-        for payment in payments_of(self.steps.services, [case.reservation_id])[case.reservation_id]:
+        for payment in self._payments(case):
             if payment.kept_minor > 0:
                 given = {**case.whose, "payment_id": payment.payment_id}
                 self._run("refund_payment", given, reason="cancelled_by_customer")
+
+    def _payments(self, case: Case) -> list[Payment]:
+        """As they are now."""
+        return payments_of(self.steps.services, [case.reservation_id])[case.reservation_id]
 
     def _run(self, step: str, given: Mapping[str, Any], **more: Any) -> dict[str, Any]:
         return self.steps.run(step, {**given, **more})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -14,6 +13,7 @@ from workers.reconcile import documents
 from workers.runtime.subgraph_client import SubgraphClient
 
 PREFIX = "reservation:"
+_EVENTS_AT_ONCE = 500
 _CLOSING_EVENTS: Mapping[str, tuple[str, ...]] = {
     "CONFIRMED": ("order.confirmed",),
     "EXPIRED": ("order.expired", "order.refunded"),
@@ -104,20 +104,24 @@ def gather(services: SubgraphClient, reservation_ids: Sequence[str]) -> list[Cas
     payments = payments_of(services, ids)
     answer = services.ask("concessions", documents.CONCESSION_FACTS, asked)["concessionOrderFacts"]
     orders = {one.reservation_id: one for one in msgspec.convert(answer, list[ConcessionOrder])}
-    told = _told(services, reservations.values())
+    told = _told(services, reservations.values(), payments)
     return [Case(one, reservations.get(one), tuple(payments.get(one, ())), orders.get(one), one in told) for one in ids]
 
 
-def _told(services: SubgraphClient, reservations: Iterable[Reservation]) -> set[str]:
-    """Those of the reservations whose end has been told."""
-    event_ids = {
-        f"{kind}:{one.reservation_id}": one.reservation_id
-        for one in reservations
-        for kind in _CLOSING_EVENTS.get(one.status, ())
-    }
-    if not event_ids:
-        return set()
-    answer: list[dict[str, Any]] = services.ask("notifications", documents.ARRIVED_EVENTS, {"ids": list(event_ids)})[
-        "arrivedEvents"
-    ]
-    return {event_ids[event["eventId"]] for event in answer if event["unsent"] == 0}
+def _told(
+    services: SubgraphClient, reservations: Iterable[Reservation], payments: Mapping[str, list[Payment]]
+) -> set[str]:
+    """Those of the reservations whose end has been told: in general, or for one of their payments."""
+    asked: dict[str, str] = {}
+    for one in reservations:
+        for kind in _CLOSING_EVENTS.get(one.status, ()):
+            event_id = f"{kind}:{one.reservation_id}"
+            about = [f"{event_id}:{payment.payment_id}" for payment in payments.get(one.reservation_id, ())]
+            asked |= dict.fromkeys([event_id, *about], one.reservation_id)
+    told: set[str] = set()
+    event_ids = list(asked)
+    for start in range(0, len(event_ids), _EVENTS_AT_ONCE):
+        part = event_ids[start : start + _EVENTS_AT_ONCE]
+        answer = services.ask("notifications", documents.ARRIVED_EVENTS, {"ids": part})["arrivedEvents"]
+        told |= {asked[event["eventId"]] for event in answer if event["unsent"] == 0}
+    return told
