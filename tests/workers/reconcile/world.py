@@ -199,10 +199,11 @@ class World:
 
     async def _begin_anew(self) -> None:
         await fill(self.databases["ticketing"])
+        # In the order in which the services' own tasks lock them, which go on meanwhile.
         for name, tables in {
-            "payments": "refunds, webhook_events, payments, outbox, idempotency",
-            "concessions": "concession_order_items, concession_orders, reservations, product_stock, products, outbox,"
-            " idempotency",
+            "payments": "idempotency, webhook_events, payments, refunds, outbox",
+            "concessions": "concession_orders, reservations, concession_order_items, product_stock, outbox,"
+            " idempotency, products",
             "notifications": "notifications, inbox, outbox, contacts",
         }.items():
             async with self.databases[name].transaction() as connection:
