@@ -31,6 +31,7 @@ from subgraphs.concessions.tables import product_stock, products
 from subgraphs.notifications import app as notifications
 from subgraphs.notifications import repository as contacts
 from subgraphs.notifications.domain.contact import Contact, Language
+from subgraphs.notifications.errors import SendFailed
 from subgraphs.notifications.rendering import Email
 from subgraphs.notifications.settings import Settings as NotificationsSettings
 from subgraphs.notifications.use_cases.send_notifications import send_notifications
@@ -57,8 +58,11 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
+        self.is_down = False
 
     async def send_email(self, recipient: str, email: Email) -> str:
+        if self.is_down:
+            raise SendFailed("Down")
         self.sent.append((recipient, email.subject))
         return str(uuid4())
 
@@ -181,6 +185,7 @@ class World:
                     stripe_webhook_url=f"{self.urls['payments']}/webhooks/stripe",
                     stripe_webhook_secret=STRIPE_SECRET,
                     refund_seconds=0.05,
+                    slow_card_seconds=3,
                 )
             ),
         }
@@ -195,6 +200,7 @@ class World:
         self._wait(self._begin_anew())
         self.topic.waiting.clear()
         self.mailbox.sent.clear()
+        self.mailbox.is_down = False
         httpx.put(f"{self.urls['sandbox']}/faults/pix", json={}).raise_for_status()
 
     async def _begin_anew(self) -> None:
@@ -282,15 +288,16 @@ class World:
         answer = self.ask("concessions", document, {"input": given}, buyer.customer_id)["placeConcessionOrder"]
         assert answer["errors"] == []
 
-    def charge(self, buyer: Buyer, amount_minor: int, *, reference: str | None = None) -> str:
-        """Opens a charge by Pix; its raw id."""
+    def charge(self, buyer: Buyer, amount_minor: int, *, reference: str | None = None, card: str | None = None) -> str:
+        """Opens a charge by Pix, or by a card of the sandbox; its raw id."""
         document = """mutation ($input: CreatePaymentInput!) {
             createPayment(input: $input) { payment { id } errors { code message } } }"""
         given = {
             "reference": reference or f"reservation:{buyer.reservation_id}",
             "amountMinor": amount_minor,
             "currency": "BRL",
-            "method": "PIX",
+            "method": "CARD" if card else "PIX",
+            "card": {"paymentMethodId": card} if card else None,
             "expiresAt": (datetime.now(UTC) + timedelta(minutes=10)).isoformat(),
             "idempotencyKey": uuid4().hex,
         }
