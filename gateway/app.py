@@ -27,6 +27,7 @@ from gateway.federation import Engine, EngineSettings, FallbackContext, HttpTran
 from gateway.http import Authenticate, Caller, DoorLimits, GraphiQLPage, GraphQLDoor, NotAuthenticated
 from gateway.http.address import read_address
 from gateway.http.page import ASSETS
+from gateway.messages import in_their_language
 from gateway.outgoing import OutgoingHeaders, ServiceCalls, client_address, experience_call
 from gateway.parameter_store import ParameterStore
 from gateway.policies import declare_calls, declare_policies
@@ -128,6 +129,7 @@ async def _open_door(
             expose_plan=False,
             request_timeout=settings.request_timeout,
             scalars=CHECKS,
+            messages=in_their_language,
         ),
     )
     issuer_keys = JwksKeys(settings.access_token_jwks_url, http)

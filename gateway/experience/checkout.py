@@ -126,6 +126,7 @@ async def _place_concessions(
         "reservationId": str(chosen.reservation_id),
         "venueId": checkout["venueId"],
         "sessionDay": checkout["sessionDay"],
+        "heldUntil": checkout["heldUntil"],
         "items": [{"productId": str(product), "quantity": quantity} for product, quantity in chosen.items],
         "idempotencyKey": derived_key(customer_id, chosen.idempotency_key, "concessions"),
     }

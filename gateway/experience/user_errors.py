@@ -74,14 +74,16 @@ def refusal(context: Context, code: ErrorCode, field: str | None = None) -> User
 def passed_on(context: Context, error: dict[str, Any], fields: dict[str, str] | None = None) -> UserError:
     """A service's payload error. Its text is in the request's language already.
 
-    `fields` maps the service's field names to ours; other names are not shown, being no part of the client's input.
+    `fields` maps the service's field names to ours, each with what is below it: with `items` as `concessions`,
+    `items.0.productId` is the client's `concessions.0.productId`. Other names are not shown, being no part of the
+    client's input.
     """
     try:
         code = ErrorCode(error.get("code"))
     except ValueError:
         return refusal(context, ErrorCode.SERVICE_UNAVAILABLE)
     text = str(error.get("message") or "")
-    field = (fields or {}).get(str(error.get("field") or ""))
+    field = _own_name(str(error.get("field") or ""), fields or {})
     product_ids = error.get("productIds")
     if isinstance(product_ids, list) and code in (ErrorCode.OUT_OF_STOCK, ErrorCode.AGE_RESTRICTED):
         ids = [strawberry.ID(str(one)) for one in product_ids]
@@ -89,3 +91,13 @@ def passed_on(context: Context, error: dict[str, Any], fields: dict[str, str] | 
         return factual(message=text, code=code, field=field, product_ids=ids)
     kind = IdempotencyKeyReused if code is ErrorCode.IDEMPOTENCY_KEY_REUSED else InputError
     return kind(message=text, code=code, field=field)
+
+
+def _own_name(theirs: str, fields: dict[str, str]) -> str | None:
+    head, rest = theirs, ""
+    while head not in fields:
+        head, dot, last = head.rpartition(".")
+        if not dot:
+            return None
+        rest = f".{last}{rest}"
+    return f"{fields[head]}{rest}"

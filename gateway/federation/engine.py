@@ -8,6 +8,7 @@ body = await engine.execute(GraphQLRequest(query="{ products { name } }"))
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -114,7 +115,7 @@ class Engine:
         except RequestRefused as refused:
             return EngineResponse(refused.body, "request_error", complete=False)
         except PlanningFailed as failed:
-            return _failed_to_plan(failed)
+            return self._failed_to_plan(failed, request)
         if program.kind == "subscription":
             refusal = RequestRefused.because("Subscriptions need a streaming transport.", "BAD_REQUEST")
             return EngineResponse(refusal.body, "request_error", complete=False)
@@ -155,10 +156,10 @@ class Engine:
             yield refused.body
             return
         except PlanningFailed as failed:
-            yield _failed_to_plan(failed).body
+            yield self._failed_to_plan(failed, request).body
             return
         deadline = self._deadline(request, asyncio.get_running_loop())
-        report = Report(self.settings.mask_errors, self.settings.limits.errors)
+        report = self._report(request)
         run = IncrementalRun(
             lambda data, only: Execution(
                 program, request, variables, self._runtime, deadline, report, data=data, only=only
@@ -184,7 +185,7 @@ class Engine:
         try:
             program, variables, _ = self._prepare(request)
         except PlanningFailed as failed:
-            yield _failed_to_plan(failed).body
+            yield self._failed_to_plan(failed, request).body
             return
         if isinstance(program, FastProgram) or program.kind != "subscription":
             async with aclosing(self.execute_in_parts(request)) as bodies:
@@ -253,8 +254,18 @@ class Engine:
         deadline: float,
         asked: Mapping[int, Asked] | None = None,
     ) -> Execution:
-        report = Report(self.settings.mask_errors, self.settings.limits.errors)
+        report = self._report(request)
         return Execution(program, request, variables, self._runtime, deadline, report, asked)
+
+    def _report(self, request: GraphQLRequest) -> Report:
+        say = partial(self.settings.messages, headers=request.headers)
+        return Report(self.settings.mask_errors, self.settings.limits.errors, say)
+
+    def _failed_to_plan(self, failed: PlanningFailed, request: GraphQLRequest) -> EngineResponse:
+        code, masked = "PLANNING_FAILED", self.settings.mask_errors
+        message = self.settings.messages(code, request.headers) if masked else f"No plan: {failed}."
+        error = {"message": message, "extensions": {"code": code}}
+        return EngineResponse(_encode({"data": None, "errors": [error]}), "data", complete=False)
 
     def _introspect(self, execution: Execution, variables: dict[str, Any]) -> None:
         """Adds what the operation asks of the schema itself."""
@@ -300,8 +311,3 @@ def _read_variables(variables: dict[str, Any] | bytes | None) -> dict[str, Any]:
     if not isinstance(variables, dict):
         raise RequestRefused.because("The variables are not a JSON object.", "BAD_REQUEST")
     return variables
-
-
-def _failed_to_plan(failed: PlanningFailed) -> EngineResponse:
-    error = {"message": f"The operation cannot be planned: {failed}.", "extensions": {"code": "PLANNING_FAILED"}}
-    return EngineResponse(_encode({"data": None, "errors": [error]}), "data", complete=False)

@@ -88,7 +88,7 @@ class Recovery:
         """Every visible field that did not come gets its fallback, or its error."""
         service = step.fetch.service
         extensions = {**failure.extensions, "service": service}
-        message = f"{service!r} {failure}" if str(failure) else f"{service!r} failed"
+        message = self._report.describe(failure, service)
         shape = self._whole
         blamed = False
         if step.fetch.fields:

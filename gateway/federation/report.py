@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from gateway.federation.errors import SubgraphFailure
 from gateway.federation.shape import ObjectShape, children
 
 Path = tuple[str | int, ...]
@@ -14,13 +15,14 @@ _DEBUGGING = {"exception", "stacktrace", "debug", "debugMessage"}
 
 
 class Report:
-    """Collects errors and `degraded` entries. `limit` bounds each."""
+    """Collects errors and `degraded` entries. `limit` bounds each; `say` gives the text for a code."""
 
-    def __init__(self, mask: bool, limit: int) -> None:
+    def __init__(self, mask: bool, limit: int, say: Callable[[str], str]) -> None:
         self.errors: list[dict[str, Any]] = []
         self.degraded: list[dict[str, Any]] = []
         self.hidden_failures = 0
         self._mask = mask
+        self._say = say
         self._limit = limit
         self._prefixes: set[Path] = set()
 
@@ -49,14 +51,20 @@ class Report:
         message = error.get("message")
         if self._mask:
             if extensions.get("code") in _INTERNAL_CODES:
-                message = f"{service!r} could not answer this field."
+                message = self._say("SUBGRAPH_ERROR")
                 extensions = {}
             for name in _DEBUGGING:
                 extensions.pop(name, None)
         extensions.setdefault("code", "SUBGRAPH_ERROR")
         if extensions["code"] not in _OF_THE_CLIENT:
             extensions.setdefault("service", service)
-        self.add(str(message or "A subgraph reported an error."), path, extensions)
+        self.add(str(message or self._say("SUBGRAPH_ERROR")), path, extensions)
+
+    def describe(self, failure: SubgraphFailure, service: str) -> str:
+        """What is said of a fetch that brought nothing: how it failed only where nothing is masked."""
+        if self._mask:
+            return self._say(failure.code)
+        return f"{service!r} {failure}" if str(failure) else f"{service!r} failed"
 
     def explains(self, path: Path) -> bool:
         """Whether an error has been reported for this place or one below it."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.federation.messages import Messages, in_english
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -40,7 +42,8 @@ class EngineSettings:
 
     `override_labels` names the progressive `@override` labels that are on. With `quick_at_once` the quick program of
     an operation is made the first time that it comes, and not the second. `scalars` are checks of values by the name of
-    their scalar, which raise ValueError for what nobody has to be asked about.
+    their scalar, which raise ValueError for what nobody has to be asked about. `messages` are what clients read when
+    something could not be had; with `mask_errors` off they read how it failed instead.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -49,6 +52,7 @@ class EngineSettings:
     quick_at_once: bool = False
     expose_plan: bool = False
     mask_errors: bool = True
+    messages: Messages = in_english
     introspection: bool = True
     share_in_flight: bool = True
     request_timeout: float = 30.0

@@ -5,7 +5,7 @@ Commands are imported when they are called: `--help` must be instant, and work w
 
 import typer
 
-from infra.local.commands import dlq, down, logs, plan, sandbox, status, up
+from infra.local.commands import dlq, down, logs, plan, reconcile, sandbox, status, up
 from infra.local.commands.schema import app as schema
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("down")(down.down)
 app.command("status")(status.status)
 app.command("logs")(logs.logs)
 app.command("plan")(plan.plan)
+app.command("reconcile")(reconcile.reconcile)
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(schema, name="schema")

@@ -66,7 +66,7 @@ class Deployer:
             self._bring_stack(body, parameters)
             self._make_concurrency_a_number()
             self._give_shares()
-            return self._outputs()
+            return self.outputs()
         except (ClientError, BotoCoreError) as exc:
             raise DeploymentFailed(f"The emulated AWS refused the deployment: {str(exc)[:400]}") from exc
 
@@ -214,7 +214,8 @@ class Deployer:
                 return f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason', 'no reason given')}"
         return "no reason given."
 
-    def _outputs(self) -> dict[str, str]:
+    def outputs(self) -> dict[str, str]:
+        """Those of the deployed stack. Raises DeploymentFailed when there is none."""
         stack = self._stack(self._client("cloudformation"))
         if stack is None:
             raise DeploymentFailed(f"The stack {STACK} has gone.")

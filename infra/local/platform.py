@@ -17,7 +17,7 @@ from infra.local.faults import DeploymentFailed, ProcessDied
 from infra.local.home import Home, Record
 from infra.local.identity import Identity, load_or_create
 from infra.local.postgres import Cluster, prepare_cluster
-from infra.local.services import SUBGRAPHS, WITH_DATABASE, Ports, Service, Surroundings
+from infra.local.services import SUBGRAPHS, WITH_DATABASE, Ports, Service, Surroundings, inherited
 from infra.local.supervisor import Process, Supervisor, check_ports
 
 T = TypeVar("T")
@@ -136,6 +136,9 @@ async def start(
             platform = Platform(home, ports, identity, supervisor, services)
             pids = {process.name: process.pid for process in supervisor.processes.values() if not process.ended.done()}
             home.write_record(Record(os.getpid(), pids, platform.status))
+            await supervisor.run_module(
+                "reconcile", "infra.local.reconciliation", [str(home.directory)], inherited(), lasting=False
+            )
             try:
                 yield platform
             finally:

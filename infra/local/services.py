@@ -36,6 +36,11 @@ PIX_KEY = "123e4567-e12b-12d1-a456-426655440000"
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
 
 
+def inherited() -> dict[str, str]:
+    """What every process of ours is handed of the calling environment."""
+    return {key: value for key in _INHERITED if (value := os.environ.get(key))}
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Where each process listens on 127.0.0.1, by name."""
@@ -111,7 +116,7 @@ class Surroundings:
 
     def _all(self, name: str) -> dict[str, str]:
         return {
-            **{key: value for key in _INHERITED if (value := os.environ.get(key))},
+            **inherited(),
             **ministack.CREDENTIALS,
             "PYTHONUNBUFFERED": "1",
             "ENVIRONMENT": "development",

@@ -28,6 +28,8 @@ _STEP_TIMEOUT = Duration.seconds(20)
 # Consumers only talk to our own: five seconds are enough, and a worker that is killed or frozen keeps its batch, and
 # with it its sector, for no longer than the visibility timeout, which AWS asks to be six times as long.
 _CONSUMER_TIMEOUT = Duration.seconds(5)
+# A run stops by itself 20 s before this, and the next goes on where it stopped.
+_RECONCILE_TIMEOUT = Duration.seconds(120)
 _VISIBLE_AGAIN = Duration.seconds(30)
 # Consumers shorten the wait themselves, from 2 s to 60 s: two hundred receives last for more than three hours.
 _RECEIVES_BEFORE_DEAD = 200
@@ -207,12 +209,14 @@ class ApplicationStack(Stack):
             {**services, **requests_table, "RESERVATION_REQUESTS_QUEUE_URL": self._requests.queue.queue_url},
             at_most=1,
         )
+        self._reconcile = worker("Reconcile", "reconcile", {**services, **topic}, at_most=1, timeout=_RECONCILE_TIMEOUT)
         for function in (
             self._allocate,
             self._reservation_steps,
             self._payment_steps,
             self._sweep,
             self._sweep_requests,
+            self._reconcile,
         ):
             self._let_read_service_token_key(function)
 
@@ -281,6 +285,7 @@ class ApplicationStack(Stack):
         """Who may do what to whom, and what wakes which function."""
         tokens = self._tables.task_tokens
         self._events.topic.grant_publish(self._reservation_steps.role)
+        self._events.topic.grant_publish(self._reconcile.role)
         self._requests.dead_letters.grant_send_messages(self._allocate.role)
         self._let_start(self._allocate, "reservation-flow")
         # Not `grant`: that would allow every index of the table too.
@@ -337,6 +342,15 @@ class ApplicationStack(Stack):
             targets=[targets.LambdaFunction(self._sweep_requests.function, retry_attempts=0)],
         )
 
+        events.Rule(
+            self,
+            "ReconcileSchedule",
+            rule_name=f"{PREFIX}-reconcile",
+            description="Takes to its end what was lost on its way: money, tickets, mail, holds, charges, refunds.",
+            schedule=events.Schedule.rate(Duration.minutes(5)),
+            targets=[targets.LambdaFunction(self._reconcile.function, retry_attempts=0)],
+        )
+
     def _watch(self) -> None:
         Monitoring(
             self,
@@ -362,6 +376,7 @@ class ApplicationStack(Stack):
                 "payment-flow": self._payment_steps.function,
                 "sweep-holds": self._sweep.function,
                 "sweep-requests": self._sweep_requests.function,
+                "reconcile": self._reconcile.function,
                 "suggest": self._suggest.function,
                 "suggestion-feedback": self._feedback.function,
             },

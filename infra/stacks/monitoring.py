@@ -65,6 +65,18 @@ class Monitoring(Construct):
                 above=0,
                 says=f"An execution of {name} failed: its input is in the dead-letter queue.",
             )
+        self._alarm(
+            "reconciliation-unsettled",
+            cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name="Reconciled",
+                dimensions_map={"Kind": "unsettled"},
+                period=_FIVE_MINUTES,
+                statistic="Maximum",
+            ),
+            above=0,
+            says="Money or tickets that the reconciliation cannot settle: its log says which and why.",
+        )
         self._dashboard(queues, functions, machines)
 
     def _alarm(self, name: str, metric: cloudwatch.Metric, *, above: float, says: str) -> None:

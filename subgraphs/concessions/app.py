@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from subgraphs.chassis.app import build_app
+from subgraphs.concessions.background import end_overdue_orders
 from subgraphs.concessions.retention import RULES
 from subgraphs.concessions.schema import schema
 from subgraphs.concessions.settings import Settings
@@ -10,4 +11,4 @@ from subgraphs.concessions.settings import Settings
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the service; without settings it reads the environment."""
-    return build_app(settings or Settings(), schema, retention=RULES)
+    return build_app(settings or Settings(), schema, background=[end_overdue_orders], retention=RULES)

@@ -4,7 +4,7 @@ import strawberry
 
 from subgraphs.concessions.domain.catalogue import EventKind, ProductCategory
 from subgraphs.concessions.domain.order_states import OrderStatus
-from subgraphs.concessions.use_cases.confirm_order import Confirmation
+from subgraphs.concessions.domain.reservation import Confirmation
 
 strawberry.enum(ProductCategory)
 strawberry.enum(EventKind)

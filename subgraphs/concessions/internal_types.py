@@ -3,7 +3,7 @@
 Ids are raw UUIDs here.
 """
 
-from datetime import date
+from datetime import date, datetime
 
 import strawberry
 
@@ -26,6 +26,9 @@ class PlaceConcessionOrderInput:
     birth_date: date | None = None
     session_day: date | None = strawberry.field(
         default=None, description="The session's date at the venue: ages count on it. Null: on today's, in Brasília."
+    )
+    held_until: datetime | None = strawberry.field(
+        default=None, description="The end of the reservation's hold: the order ends by itself soon after it."
     )
 
 

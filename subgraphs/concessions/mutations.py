@@ -25,12 +25,14 @@ from subgraphs.concessions.internal_types import (
     PlaceConcessionOrderPayload,
     PlacedConcessionOrder,
 )
+from subgraphs.concessions.reconciliation import ReconciliationMutation
 from subgraphs.concessions.repositories.products import find_products
 from subgraphs.concessions.types import OutOfStock, ProductAgeRestricted
 from subgraphs.concessions.use_cases import end_order
 from subgraphs.concessions.use_cases.confirm_order import confirm_order
 from subgraphs.concessions.use_cases.place_order import (
     AlreadyPaid,
+    Ended,
     NotYours,
     Placed,
     PlaceOrder,
@@ -43,7 +45,7 @@ from subgraphs.concessions.use_cases.place_order import OutOfStock as StockShort
 
 
 @strawberry.type
-class Mutation:
+class Mutation(ReconciliationMutation):
     @strawberry.federation.field(inaccessible=True)
     async def place_concession_order(self, info: Info, input: PlaceConcessionOrderInput) -> PlaceConcessionOrderPayload:
         internal_only(info, GATEWAY)
@@ -53,6 +55,8 @@ class Mutation:
         if not key_is_valid(input.idempotency_key):
             error = user_error(info, ErrorCode.INVALID_INPUT, "idempotencyKey")
             return PlaceConcessionOrderPayload(order=None, errors=[error])
+        if input.held_until is not None and input.held_until.tzinfo is None:
+            raise BadInput("'heldUntil' needs a time zone.")
         wanted = PlaceOrder(
             customer_id=customer_id,
             reservation_id=_raw_id(input.reservation_id),
@@ -60,9 +64,10 @@ class Mutation:
             items=tuple(RequestedItem(_raw_id(item.product_id), item.quantity) for item in input.items),
             idempotency_key=input.idempotency_key,
             birth_date=input.birth_date,
+            held_until=input.held_until,
         )
         async with info.context.database.transaction() as connection:
-            outcome = await place_order(connection, wanted, today=input.session_day or _today())
+            outcome = await place_order(connection, wanted, today=input.session_day or _today(), now=datetime.now(UTC))
         if isinstance(outcome, Placed):
             return PlaceConcessionOrderPayload(order=_placed(outcome.order), errors=[])
         return PlaceConcessionOrderPayload(order=None, errors=[_refusal(info, outcome)])
@@ -152,6 +157,8 @@ def _refusal(info: Info, refusal: Refusal | KeyReused) -> UserError:
             return user_error(info, ErrorCode.NOT_FOUND, field)
         case NotYours():
             return user_error(info, ErrorCode.NOT_FOUND, "reservationId")
+        case Ended():
+            return user_error(info, ErrorCode.EXPIRED, "reservationId")
         case AlreadyPaid():
             return user_error(info, ErrorCode.INVALID_STATE, "reservationId")
         case StockShort(products=products):

@@ -10,6 +10,7 @@ from subgraphs.chassis.graphql.errors import BadInput
 from subgraphs.chassis.graphql.pagination import Connection, connection_of, decode_cursor, page_of, page_size
 from subgraphs.concessions.domain import catalogue
 from subgraphs.concessions.enums import ProductCategory
+from subgraphs.concessions.reconciliation import ReconciliationQuery
 from subgraphs.concessions.repositories.products import page_of_products
 from subgraphs.concessions.types import Product, product_cursor
 
@@ -26,7 +27,7 @@ class ProductFilter:
 
 
 @strawberry.type
-class Query:
+class Query(ReconciliationQuery):
     @strawberry.field(description="What is sold, in the order of the menu.")
     async def products(
         self, info: Info, first: int = 20, after: str | None = None, where: ProductFilter | None = None

@@ -65,12 +65,32 @@ product_stock = Table(
     Index("ix_product_stock_product_id", "product_id"),
 )
 
+# The reservations that have ordered or ended. The row is locked before anything is done with the orders, and
+# tells a late checkout that the reservation is over, also when it never had an order.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("customer_id", Uuid, nullable=False),
+    Column("ended", Text),
+    # The payment that bought the reservation but not its order, and why not. The answer is final: that part of the
+    # money goes back, so it may not buy the order later, when there is stock again.
+    Column("refused_payment_id", Uuid),
+    Column("refusal", Text),
+    Column("ordered", Boolean, nullable=False, server_default=text("false")),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("ended IN ('EXPIRED', 'CANCELLED')", name="ended_known"),
+    CheckConstraint("refusal IN ('NONE', 'EXPIRED', 'CANCELLED', 'AMOUNT_MISMATCH')", name="refusal_known"),
+    CheckConstraint("(refusal IS NULL) = (refused_payment_id IS NULL)", name="refusal_has_payment"),
+    Index("ix_reservations_without_orders", "seen_at", postgresql_where=text("NOT ordered")),
+)
+
 concession_orders = Table(
     "concession_orders",
     metadata,
     Column("id", Uuid, primary_key=True),
     # None for an order that stands alone (at a counter), with or without a known customer.
-    Column("reservation_id", Uuid),
+    Column("reservation_id", ForeignKey("reservations.id")),
     Column("customer_id", Uuid),
     Column("venue_id", Uuid, nullable=False),
     Column("status", Text, nullable=False),
@@ -79,6 +99,8 @@ concession_orders = Table(
     Column("payment_id", Uuid),
     Column("pickup_code", Text),
     Column("pickup_day", Date),
+    # When an order that nobody has paid for ends by itself and gives its stock back.
+    Column("expires_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     CheckConstraint(
@@ -89,6 +111,7 @@ concession_orders = Table(
     CheckConstraint("reservation_id IS NULL OR customer_id IS NOT NULL", name="reservation_has_customer"),
     CheckConstraint("(pickup_code IS NULL) = (pickup_day IS NULL)", name="pickup_code_has_day"),
     CheckConstraint("status NOT IN ('PAID', 'PREPARING', 'READY') OR pickup_code IS NOT NULL", name="paid_has_code"),
+    CheckConstraint("status <> 'PLACED' OR expires_at IS NOT NULL", name="placed_has_end"),
     # One live order per reservation.
     Index(
         "uq_concession_orders_live_reservation",
@@ -97,6 +120,7 @@ concession_orders = Table(
         postgresql_where=text("status IN ('DRAFT', 'PLACED', 'PAID', 'PREPARING', 'READY', 'PICKED_UP')"),
     ),
     Index("ix_concession_orders_reservation_id_created_at", "reservation_id", "created_at"),
+    Index("ix_concession_orders_overdue", "expires_at", postgresql_where=text("status = 'PLACED'")),
     # A code means one order on its day, and one order among those that the counter still owes something.
     Index(
         "uq_concession_orders_pickup_code_of_day",

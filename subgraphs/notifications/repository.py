@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.notifications.domain.contact import Contact, Language
 from subgraphs.notifications.domain.notification import Channel, Notification, SentNotification, Status, Template
-from subgraphs.notifications.tables import contacts, notifications
+from subgraphs.notifications.tables import contacts, metadata, notifications
 
 # A sender that died after claiming: longer than any send takes, shorter than the queue's patience.
 CLAIM_SECONDS: Final = 60
@@ -72,6 +72,19 @@ async def claim_unsent(connection: AsyncConnection, event_id: str) -> list[Notif
         .returning(notifications)
     )
     return [_notification(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def arrived_events(connection: AsyncConnection, event_ids: Sequence[str]) -> dict[str, int]:
+    """Those of the events that were taken in, with how many of their messages are unsent."""
+    arrived = metadata.tables["inbox"]
+    unsent = sa.func.count(notifications.c.id).filter(sa.text("notifications.status <> 'SENT'"))
+    statement = (
+        sa.select(arrived.c.event_id, unsent)
+        .outerjoin(notifications, notifications.c.event_id == arrived.c.event_id)
+        .where(arrived.c.event_id.in_(event_ids))
+        .group_by(arrived.c.event_id)
+    )
+    return {row[0]: int(row[1]) for row in await connection.execute(statement)}
 
 
 async def release(connection: AsyncConnection, id: UUID) -> None:

@@ -1,6 +1,7 @@
-"""The schema of the notifications service: entities only, no root field of its own."""
+"""The schema of the notifications service: entities, and one root field that only workers may ask."""
 
 from subgraphs.chassis.graphql.schema import build_schema
+from subgraphs.notifications.reconciliation import Query
 from subgraphs.notifications.types import Customer, Notification
 
-schema = build_schema(types=[Customer, Notification])
+schema = build_schema(query=Query, types=[Customer, Notification])

@@ -35,6 +35,7 @@ from subgraphs.payments.internal_types import (
     SubmitPaymentInput,
 )
 from subgraphs.payments.ports import Ports
+from subgraphs.payments.reconciliation import ReconciliationMutation
 from subgraphs.payments.repositories import payments
 from subgraphs.payments.texts import failure_text, refusal_text
 from subgraphs.payments.types import payment_type
@@ -78,7 +79,7 @@ class GatewayNotAvailable(ClientFault):
 
 
 @strawberry.type
-class Mutation:
+class Mutation(ReconciliationMutation):
     @strawberry.federation.mutation(
         inaccessible=True, description="Records it; `submitPayment` brings it to its gateway. Errors charge nothing."
     )

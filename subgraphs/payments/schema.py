@@ -9,12 +9,13 @@ from subgraphs.chassis.graphql.context import Info
 from subgraphs.chassis.graphql.guards import GATEWAY, customer_of, internal_only
 from subgraphs.chassis.graphql.schema import build_schema
 from subgraphs.payments.mutations import Mutation
+from subgraphs.payments.reconciliation import ReconciliationQuery
 from subgraphs.payments.repositories import payments
 from subgraphs.payments.types import Payment, load_payment, payment_type
 
 
 @strawberry.type
-class Query:
+class Query(ReconciliationQuery):
     @strawberry.field(description="A payment of the signed-in customer.")
     async def payment(self, info: Info, id: strawberry.ID) -> Payment | None:
         return await load_payment(info, id)

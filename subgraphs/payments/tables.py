@@ -37,6 +37,8 @@ IS_OPEN: Final = _is_any_of("payments.status", OPEN)
 IS_CAPTURED: Final = _is_any_of("payments.status", CAPTURED)
 IS_UNDER_WAY: Final = _is_any_of("refunds.status", UNDER_WAY)
 _OPEN_INDEX: Final = _is_any_of("status", OPEN)
+# Money that a reconciliation has not found where it belongs yet.
+UNACCOUNTED_SQL: Final = "accounted_status IS DISTINCT FROM status AND status IN ('SUCCEEDED', 'PARTIALLY_REFUNDED')"
 
 payments = sa.Table(
     "payments",
@@ -67,6 +69,8 @@ payments = sa.Table(
     sa.Column("check_at", _MOMENT, nullable=False),
     # Of a payment that was given up here before its gateway confirmed it: when the charge is withdrawn there (again).
     sa.Column("withdraw_at", _MOMENT),
+    # The status in which the money was found where it belongs; another status is looked at again, because it differs.
+    sa.Column("accounted_status", sa.Text),
     _one_of("status", PaymentStatus),
     _one_of("method", PaymentMethod),
     sa.CheckConstraint("amount_minor > 0", name="amount"),
@@ -77,6 +81,8 @@ payments = sa.Table(
     # A payer has at most one payment of a reference through which money may still move.
     sa.Index("uq_payments_open", "payer_id", "reference", unique=True, postgresql_where=_OPEN_INDEX),
     sa.Index("ix_payments_check", "provider", "check_at", postgresql_where=_OPEN_INDEX),
+    sa.Index("ix_payments_overdue", "expires_at", "id", postgresql_where=_OPEN_INDEX),
+    sa.Index("ix_payments_unaccounted", "updated_at", "id", postgresql_where=sa.text(UNACCOUNTED_SQL)),
     sa.Index("ix_payments_withdraw", "provider", "withdraw_at", postgresql_where=sa.text("withdraw_at IS NOT NULL")),
 )
 

@@ -30,6 +30,12 @@ def _one_of(column: str, *values: str) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
+# What a reconciliation has not found in order yet. Literal, because statements repeat it and must match the index.
+UNSETTLED = (
+    "settled_status IS DISTINCT FROM status"
+    " AND status IN ('HELD', 'AWAITING_PAYMENT', 'CONFIRMED', 'EXPIRED', 'CANCELLED')"
+)
+
 organisers = sa.Table(
     "organisers",
     metadata,
@@ -147,6 +153,19 @@ reservations = sa.Table(
     sa.Column("requested_at", _TIME, nullable=False),
     sa.Column("created_at", _TIME, nullable=False, server_default=sa.func.now()),
     sa.Column("confirmed_at", _TIME),
+    # The status for which everything was found in order: tickets, money, concessions, mail. A new status is looked at
+    # again by itself, because it differs.
+    sa.Column("settled_status", sa.Text),
+    # Since when it could be settled: the end of a hold that lasts, the moment of the sale, else of the request.
+    sa.Column(
+        "settled_from",
+        _TIME,
+        sa.Computed(
+            "CASE WHEN status IN ('HELD', 'AWAITING_PAYMENT') THEN held_until"
+            " ELSE COALESCE(confirmed_at, created_at) END",
+            persisted=True,
+        ),
+    ),
     sa.UniqueConstraint("customer_id", "idempotency_key"),
     sa.CheckConstraint(
         _one_of(
@@ -179,6 +198,7 @@ reservations = sa.Table(
         postgresql_where=sa.text("status IN ('HELD', 'AWAITING_PAYMENT')"),
     ),
     sa.Index("ix_reservations_due", "held_until", postgresql_where=sa.text("status IN ('HELD', 'AWAITING_PAYMENT')")),
+    sa.Index("ix_reservations_unsettled", "settled_from", "id", postgresql_where=sa.text(UNSETTLED)),
 )
 
 units = sa.Table(
@@ -235,6 +255,18 @@ tickets = sa.Table(
         postgresql_where=sa.text("status IN ('ISSUED', 'CHECKED_IN')"),
     ),
     sa.Index("ix_tickets_reservation_id", "reservation_id"),
+)
+
+# Payments that could not buy their reservation. The answer is final: their money goes back, so they may not buy it
+# later, when its units happen to be free again.
+refused_payments = sa.Table(
+    "refused_payments",
+    metadata,
+    sa.Column("payment_id", _ID, primary_key=True),
+    sa.Column("reservation_id", _ID, sa.ForeignKey("reservations.id"), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("refused_at", _TIME, nullable=False, server_default=sa.func.now()),
+    sa.CheckConstraint(_one_of("reason", "UNITS_TAKEN", "AMOUNT_MISMATCH"), name="reason"),
 )
 
 # One row per customer and event that ever got units: locked while their number is checked, counted from reservations.

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from infra.local import ministack, platform
+from infra.local.home import Home
 from infra.local.services import Ports
 from tests.journeys.front_door import Shopper
 
@@ -60,6 +61,10 @@ class RunningPlatform:
     @property
     def status(self) -> dict[str, Any]:
         return self._platform.status
+
+    @property
+    def home(self) -> Home:
+        return self._platform.home
 
     @property
     def customer_email(self) -> str:

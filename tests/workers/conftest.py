@@ -89,7 +89,7 @@ def deployed(aws_endpoint: str, subgraphs: Subgraphs, signing_key: Ed25519Privat
     stack = cloudformation.describe_stacks(StackName="bilhetagem-application")["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     # Their schedules would call beside the tests, which call them themselves.
-    for rule in ("bilhetagem-sweep-holds", "bilhetagem-sweep-requests"):
+    for rule in ("bilhetagem-sweep-holds", "bilhetagem-sweep-requests", "bilhetagem-reconcile"):
         client("events").disable_rule(Name=rule)
     yield Deployed(client, outputs)
     cloudformation.delete_stack(StackName="bilhetagem-application")

@@ -125,7 +125,7 @@ class Subgraphs:
         return 200, result.formatted
 
     def _resolve(self, service: str, field: str, token: str, info: object, **arguments: Any) -> Any:
-        given = next(iter(arguments.values()))
+        given = next(iter(arguments.values()), None)
         with self._lock:
             self.calls.append(Call(service, field, given, token))
             answer = self._answers.get(field)

@@ -16,6 +16,7 @@ class SubgraphSettings(msgspec.Struct, frozen=True, kw_only=True):
     payments_url: str
     concessions_url: str
     customers_url: str
+    notifications_url: str
     service_token_key_parameter: str
 
 
@@ -28,6 +29,7 @@ def subgraph_client() -> SubgraphClient:
             "payments": settings.payments_url,
             "concessions": settings.concessions_url,
             "customers": settings.customers_url,
+            "notifications": settings.notifications_url,
         },
         ServiceTokens(signing_key_reader(settings.service_token_key_parameter)),
     )

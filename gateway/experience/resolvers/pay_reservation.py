@@ -95,7 +95,7 @@ async def pay_reservation(info: strawberry.Info[Context, None], input: PayReserv
         return PayReservationPayload(errors=[refusal(context, ErrorCode.SERVICE_UNAVAILABLE)])
     except (SourceUnavailable, StoreUnavailable):
         return PayReservationPayload(errors=[refusal(context, ErrorCode.SERVICE_UNAVAILABLE)])
-    return _payload(context, input.reservation_id, outcome)
+    return _payload(context, input, chosen, outcome)
 
 
 def _read(context: Context, input: PayReservationInput) -> Chosen | UserError:
@@ -150,10 +150,21 @@ def _payment(payment_id: str) -> Payment | None:
     return None if payment_id == NOTHING_TO_PAY else Payment(id=strawberry.ID(payment_id))
 
 
-def _payload(context: Context, reservation_id: strawberry.ID, outcome: PaymentOutcome) -> PayReservationPayload:
-    payload = PayReservationPayload(errors=[passed_on(context, error, _FIELDS) for error in outcome.errors])
+def _payload(
+    context: Context, input: PayReservationInput, chosen: Chosen, outcome: PaymentOutcome
+) -> PayReservationPayload:
+    fields = _FIELDS | _places(input, chosen)
+    payload = PayReservationPayload(errors=[passed_on(context, error, fields) for error in outcome.errors])
     if outcome.payment_id is not None:
         payload.payment = _payment(outcome.payment_id)
     if outcome.reservation_known:
-        payload.reservation = Reservation(id=reservation_id)
+        payload.reservation = Reservation(id=input.reservation_id)
     return payload
+
+
+def _places(input: PayReservationInput, chosen: Chosen) -> dict[str, str]:
+    """Where the client first names each product: concessions is asked for them in the order of their ids."""
+    first: dict[UUID | None, int] = {}
+    for index, item in enumerate(input.concessions or []):
+        first.setdefault(decode("Product", item.product_id), index)
+    return {f"items.{index}": f"concessions.{first[product]}" for index, (product, _) in enumerate(chosen.items)}

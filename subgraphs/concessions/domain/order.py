@@ -2,13 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from subgraphs.concessions.domain.order_states import OrderStatus
 
 MAX_LINES = 15
 MAX_QUANTITY = 20
+
+GRACE = timedelta(minutes=15)
+"""How long an order outlives its reservation's hold: a payment of the last moment is confirmed within it."""
+
+LONGEST_HOLD = timedelta(days=1)
+
+Shelf = tuple[UUID, UUID]
+"""A venue and a product: where one row of stock is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,7 @@ class Order:
     currency: str
     pickup_code: str | None
     created_at: datetime
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +93,22 @@ def quantities(items: Iterable[OrderItem | RequestedItem]) -> dict[UUID, int]:
     return counted
 
 
-def stock_changes(wanted: Mapping[UUID, int], given_back: Mapping[UUID, int]) -> list[tuple[UUID, int]]:
-    """Return (product, how many more to reserve) in product id order, the order in which stock rows are locked.
+def expiry(now: datetime, held_until: datetime | None) -> datetime:
+    """Return when an order placed now ends by itself; without a known hold, as if it were the longest there is."""
+    latest = now + LONGEST_HOLD
+    return min(held_until or latest, latest) + GRACE
+
+
+def on_shelves(venue_id: UUID, items: Iterable[OrderItem | RequestedItem]) -> dict[Shelf, int]:
+    """Return how many of what the lines take from each shelf of the venue."""
+    return {(venue_id, product_id): quantity for product_id, quantity in quantities(items).items()}
+
+
+def stock_changes(wanted: Mapping[Shelf, int], given_back: Mapping[Shelf, int]) -> list[tuple[Shelf, int]]:
+    """Return (shelf, how many more to reserve) in order of the shelves, the order in which stock rows are locked.
 
     Negative numbers give stock back. What is both wanted and given back is netted, so that each row is touched
     once and replacing an order never needs more stock than the difference.
     """
-    net = {product: wanted.get(product, 0) - given_back.get(product, 0) for product in {*wanted, *given_back}}
-    return [(product, net[product]) for product in sorted(net) if net[product] != 0]
+    net = {shelf: wanted.get(shelf, 0) - given_back.get(shelf, 0) for shelf in {*wanted, *given_back}}
+    return [(shelf, net[shelf]) for shelf in sorted(net) if net[shelf] != 0]

@@ -1,22 +1,22 @@
 """SQL of the orders. The customer is part of every key by which a customer's order is found."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, case, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subgraphs.chassis.database import is_one_of
 from subgraphs.concessions.domain.order import Order, OrderItem
 from subgraphs.concessions.domain.order_states import LIVE, OrderStatus
-from subgraphs.concessions.tables import concession_order_items, concession_orders
+from subgraphs.concessions.tables import concession_order_items, concession_orders, reservations
 
 _LIVE = [status.value for status in OrderStatus if status in LIVE]
+_ENDED = [OrderStatus.EXPIRED.value, OrderStatus.CANCELLED.value]
 
 
 def _order(row: Row[Any]) -> Order:
@@ -30,41 +30,89 @@ def _order(row: Row[Any]) -> Order:
         currency=row.currency,
         pickup_code=row.pickup_code,
         created_at=row.created_at,
+        expires_at=row.expires_at,
     )
 
 
-def _of_reservation(reservation_id: UUID, customer_id: UUID) -> tuple[Any, ...]:
-    # The live order first; without one, the one that ended last.
-    return (
-        concession_orders.c.reservation_id == reservation_id,
-        concession_orders.c.customer_id == customer_id,
-    )
+# The live order first; without one, the one that ended last. Each is a reservation's order only together with the
+# customer. Literal statuses, as in the partial indexes: a generic plan does not match bound values with them.
+_IS_LIVE = is_one_of(concession_orders.c.status, _LIVE)
+_LATEST = (case((_IS_LIVE, 0), else_=1), concession_orders.c.created_at.desc(), concession_orders.c.id)
 
 
-_LATEST = (
-    case((is_one_of(concession_orders.c.status, _LIVE), 0), else_=1),
-    concession_orders.c.created_at.desc(),
-    concession_orders.c.id,
-)
-
-
-async def lock_latest_order(connection: AsyncConnection, reservation_id: UUID, customer_id: UUID) -> Order | None:
-    """Return the reservation's live order, else its latest one, locked until the transaction ends."""
+async def latest_order(connection: AsyncConnection, reservation_id: UUID, customer_id: UUID) -> Order | None:
+    """Return the live order of a reservation that the caller has locked, else the one that ended last."""
     statement = (
         select(concession_orders)
-        .where(*_of_reservation(reservation_id, customer_id))
+        .where(concession_orders.c.reservation_id == reservation_id, concession_orders.c.customer_id == customer_id)
         .order_by(*_LATEST)
         .limit(1)
-        .with_for_update()
     )
-    seen: UUID | None = None
-    while True:
-        row = (await connection.execute(statement)).one_or_none()
-        # Whoever held the lock may have ended this order and placed another that our statement could not see yet:
-        # an order that is not live counts only when a second look finds the same.
-        if row is None or row.status in _LIVE or row.id == seen:
-            return _order(row) if row is not None else None
-        seen = row.id
+    row = (await connection.execute(statement)).one_or_none()
+    return _order(row) if row is not None else None
+
+
+async def latest_ended_of_total(
+    connection: AsyncConnection, reservation_id: UUID, customer_id: UUID, total_minor: int
+) -> Order | None:
+    """Return the latest order of a locked reservation that ended and cost exactly this."""
+    statement = (
+        select(concession_orders)
+        .where(
+            concession_orders.c.reservation_id == reservation_id,
+            concession_orders.c.customer_id == customer_id,
+            concession_orders.c.total_minor == total_minor,
+            is_one_of(concession_orders.c.status, _ENDED),
+        )
+        .order_by(concession_orders.c.created_at.desc(), concession_orders.c.id)
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return _order(row) if row is not None else None
+
+
+async def expire_overdue(connection: AsyncConnection, limit: int) -> list[Order]:
+    """Expire up to `limit` orders whose time is over, the longest over first; return them as they now stand.
+
+    Their reservations are locked with them. Orders of a reservation that somebody is working on are left for later.
+    """
+    overdue = (
+        select(concession_orders.c.id)
+        .join(reservations, reservations.c.id == concession_orders.c.reservation_id)
+        .where(
+            text("concession_orders.status = 'PLACED'"),
+            concession_orders.c.expires_at <= func.clock_timestamp(),
+        )
+        .order_by(concession_orders.c.expires_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("overdue")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    statement = (
+        update(concession_orders)
+        .where(concession_orders.c.id == overdue.c.id)
+        .values(status=OrderStatus.EXPIRED.value, updated_at=func.now())
+        .returning(concession_orders)
+    )
+    return [_order(row) for row in await connection.execute(statement)]
+
+
+async def count_overdue(connection: AsyncConnection, most: int) -> int:
+    """Return how many orders are past their end; counts no further than `most`."""
+    overdue = (
+        select(concession_orders.c.id)
+        .where(text("concession_orders.status = 'PLACED'"), concession_orders.c.expires_at <= func.clock_timestamp())
+        .limit(most)
+        .subquery()
+    )
+    return int(await connection.scalar(select(func.count()).select_from(overdue)) or 0)
+
+
+async def live_orders(connection: AsyncConnection, reservation_ids: Sequence[UUID]) -> list[Order]:
+    """Return the live orders of these reservations, whoever's they are."""
+    statement = select(concession_orders).where(concession_orders.c.reservation_id.in_(reservation_ids), _IS_LIVE)
+    return [_order(row) for row in await connection.execute(statement)]
 
 
 async def insert_order(
@@ -77,13 +125,11 @@ async def insert_order(
     status: OrderStatus,
     total_minor: int,
     items: Sequence[OrderItem],
-) -> Order | None:
-    """Store an order with its lines; return None when the reservation already has a live order.
-
-    A concurrent insertion for the same reservation is waited for.
-    """
+    expires_at: datetime | None,
+) -> Order:
+    """Store an order with its lines. The caller has locked the reservation and seen that it has no live order."""
     statement = (
-        postgresql_insert(concession_orders)
+        insert(concession_orders)
         .values(
             id=order_id,
             reservation_id=reservation_id,
@@ -93,17 +139,11 @@ async def insert_order(
             total_minor=total_minor,
             # Not the transaction's start: an order placed after another ended in one transaction is the later one.
             created_at=func.clock_timestamp(),
-        )
-        .on_conflict_do_nothing(
-            index_elements=[concession_orders.c.reservation_id],
-            # Literals, as in the index: once PostgreSQL plans generically, bound values no longer match it.
-            index_where=text(f"status IN ({', '.join(repr(status) for status in _LIVE)})"),
+            expires_at=expires_at,
         )
         .returning(concession_orders)
     )
-    row = (await connection.execute(statement)).one_or_none()
-    if row is None:
-        return None
+    row = (await connection.execute(statement)).one()
     await connection.execute(
         insert(concession_order_items),
         [

@@ -1,6 +1,6 @@
 """SQL of the stock per venue: every movement is one conditional update of one row.
 
-Callers move products in id order, so that two orders never wait for each other in a circle.
+Callers move shelves in their order (venue, product), so that two of them never wait for each other in a circle.
 """
 
 from collections.abc import Iterable
@@ -9,18 +9,17 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subgraphs.concessions.domain.order import Shelf
 from subgraphs.concessions.tables import product_stock
 
 
-async def change_reserved(
-    connection: AsyncConnection, venue_id: UUID, changes: Iterable[tuple[UUID, int]]
-) -> list[UUID]:
-    """Reserve more (positive) or give back (negative) of each product; return those of which too little is left.
+async def change_reserved(connection: AsyncConnection, changes: Iterable[tuple[Shelf, int]]) -> list[UUID]:
+    """Reserve more (positive) or give back (negative) of each; return the products of which too little is left.
 
     Nothing is undone here: when the answer is not empty, the caller rolls its savepoint back.
     """
     short: list[UUID] = []
-    for product_id, quantity in changes:
+    for (venue_id, product_id), quantity in changes:
         moved = await connection.execute(
             update(product_stock)
             .where(
@@ -38,9 +37,9 @@ async def change_reserved(
     return short
 
 
-async def sell_reserved(connection: AsyncConnection, venue_id: UUID, sold: Iterable[tuple[UUID, int]]) -> None:
+async def sell_reserved(connection: AsyncConnection, sold: Iterable[tuple[Shelf, int]]) -> None:
     """Turn reserved stock into sold stock; the check constraints refuse what was never reserved."""
-    for product_id, quantity in sold:
+    for (venue_id, product_id), quantity in sold:
         await connection.execute(
             update(product_stock)
             .where(product_stock.c.venue_id == venue_id, product_stock.c.product_id == product_id)
@@ -48,9 +47,9 @@ async def sell_reserved(connection: AsyncConnection, venue_id: UUID, sold: Itera
         )
 
 
-async def take_back_sold(connection: AsyncConnection, venue_id: UUID, returned: Iterable[tuple[UUID, int]]) -> None:
+async def take_back_sold(connection: AsyncConnection, returned: Iterable[tuple[Shelf, int]]) -> None:
     """Put sold stock that was never handed out back on sale."""
-    for product_id, quantity in returned:
+    for (venue_id, product_id), quantity in returned:
         await connection.execute(
             update(product_stock)
             .where(product_stock.c.venue_id == venue_id, product_stock.c.product_id == product_id)

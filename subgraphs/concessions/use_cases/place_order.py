@@ -1,8 +1,7 @@
 """Place an order of concessions for a reservation: stock is reserved, all of it or none."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,20 +13,28 @@ from subgraphs.concessions.domain.order import (
     Order,
     OrderItem,
     RequestedItem,
+    Shelf,
     UnacceptableItems,
     check_items,
+    expiry,
+    on_shelves,
     quantities,
     same_items,
     stock_changes,
 )
 from subgraphs.concessions.domain.order_states import LIVE, OrderStatus, move
+from subgraphs.concessions.domain.reservation import Reservation
 from subgraphs.concessions.events import order_event
-from subgraphs.concessions.repositories import orders, products, stock
+from subgraphs.concessions.repositories import orders, products, reservations, stock
+from subgraphs.concessions.use_cases.end_order import retire
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
-    """What a customer wants for a reservation; no items means: nothing, and take back what was placed before."""
+    """What a customer wants for a reservation; no items means: nothing, and take back what was placed before.
+
+    `held_until` is the end of the reservation's hold, None when it is not told.
+    """
 
     customer_id: UUID
     reservation_id: UUID
@@ -35,6 +42,7 @@ class PlaceOrder:
     items: tuple[RequestedItem, ...]
     idempotency_key: str
     birth_date: date | None = None
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,12 @@ class NotYours:
     """The reservation has an order of somebody else: to this customer it does not exist."""
 
 
-Refusal = UnacceptableItems | ProductsNotSold | OutOfStock | TooYoung | AlreadyPaid | NotYours
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The reservation is over: expired, cancelled, or its hold has just run out."""
+
+
+Refusal = UnacceptableItems | ProductsNotSold | OutOfStock | TooYoung | AlreadyPaid | NotYours | Ended
 
 
 class _Refused(Exception):
@@ -90,7 +103,7 @@ class _Refused(Exception):
 
 
 async def place_order(
-    connection: AsyncConnection, wanted: PlaceOrder, *, today: date
+    connection: AsyncConnection, wanted: PlaceOrder, *, today: date, now: datetime
 ) -> Placed | Refusal | idempotency.KeyReused:
     """Place the order; the same key and input give the stored answer, a refusal leaves the key free.
 
@@ -100,9 +113,14 @@ async def place_order(
     """
     if (unacceptable := check_items(wanted.items)) is not None:
         return unacceptable
+    reservation = await _lock(connection, wanted)
+    if reservation is None:
+        return NotYours() if wanted.items else Placed(None)
+    if reservation.ended is not None or (wanted.held_until is not None and wanted.held_until <= now):
+        return Ended()
 
     async def produce() -> dict[str, Any]:
-        order = await _place(connection, wanted, today)
+        order = await _place(connection, wanted, today, now)
         return {"order_id": str(order.id) if order is not None else None}
 
     fingerprint = idempotency.request_hash(
@@ -125,23 +143,27 @@ async def place_order(
     return Placed(await orders.find_order(connection, UUID(answer["order_id"]), wanted.customer_id))
 
 
-async def _place(connection: AsyncConnection, wanted: PlaceOrder, today: date) -> Order | None:
+async def _lock(connection: AsyncConnection, wanted: PlaceOrder) -> Reservation | None:
+    # Who orders nothing for a reservation that never ordered leaves no trace.
+    find = reservations.remember_reservation if wanted.items else reservations.lock_reservation
+    return await find(connection, wanted.reservation_id, wanted.customer_id)
+
+
+async def _place(connection: AsyncConnection, wanted: PlaceOrder, today: date, now: datetime) -> Order | None:
     items = await _priced(connection, wanted, today)
-    while True:
-        standing = await orders.lock_latest_order(connection, wanted.reservation_id, wanted.customer_id)
-        replaced: tuple[Order, list[OrderItem]] | None = None
-        if standing is not None and standing.status in LIVE:
-            if standing.status is not OrderStatus.PLACED:
-                raise _Refused(AlreadyPaid(standing.status))
-            lines = (await orders.items_of_orders(connection, [standing.id]))[standing.id]
-            if standing.venue_id == wanted.venue_id and same_items(lines, wanted.items):
-                return standing
-            replaced = (standing, lines)
-            cancelled = await orders.set_status(connection, standing.id, move(standing.status, OrderStatus.CANCELLED))
-            await outbox.append(connection, order_event("concession_order.cancelled", cancelled, lines))
-        if not items:
-            await _move_stock(connection, wanted, items, replaced)
-            return None
+    given_back: dict[Shelf, int] = {}
+    standing = await orders.latest_order(connection, wanted.reservation_id, wanted.customer_id)
+    if standing is not None and standing.status in LIVE:
+        if standing.status is not OrderStatus.PLACED:
+            raise _Refused(AlreadyPaid(standing.status))
+        lines = (await orders.items_of_orders(connection, [standing.id]))[standing.id]
+        if standing.venue_id == wanted.venue_id and same_items(lines, wanted.items):
+            return standing
+        await retire(connection, standing, lines, OrderStatus.CANCELLED)
+        given_back = on_shelves(standing.venue_id, lines)
+    order: Order | None = None
+    if items:
+        await reservations.note_order(connection, wanted.reservation_id)
         order = await orders.insert_order(
             connection,
             order_id=uuid4(),
@@ -151,14 +173,14 @@ async def _place(connection: AsyncConnection, wanted: PlaceOrder, today: date) -
             status=move(OrderStatus.DRAFT, OrderStatus.PLACED),
             total_minor=sum(item.total_minor for item in items),
             items=items,
+            expires_at=expiry(now, wanted.held_until),
         )
-        if order is not None:
-            await _move_stock(connection, wanted, items, replaced)
-            await outbox.append(connection, order_event("concession_order.placed", order, items))
-            return order
-        if await orders.lock_latest_order(connection, wanted.reservation_id, wanted.customer_id) is None:
-            raise _Refused(NotYours())
-        # Another request of this customer placed an order between our look and our insertion: look again.
+        await outbox.append(connection, order_event("concession_order.placed", order, items))
+    changes = stock_changes(on_shelves(wanted.venue_id, items), given_back)
+    if short := await stock.change_reserved(connection, changes):
+        named = await products.find_products(connection, short)
+        raise _Refused(OutOfStock(tuple(named[product_id] for product_id in short)))
+    return order
 
 
 async def _priced(connection: AsyncConnection, wanted: PlaceOrder, today: date) -> list[OrderItem]:
@@ -173,23 +195,3 @@ async def _priced(connection: AsyncConnection, wanted: PlaceOrder, today: date) 
     if too_young:
         raise _Refused(TooYoung(too_young))
     return [OrderItem(item.product_id, item.quantity, on_sale[item.product_id].price_minor) for item in wanted.items]
-
-
-async def _move_stock(
-    connection: AsyncConnection,
-    wanted: PlaceOrder,
-    items: Sequence[OrderItem],
-    replaced: tuple[Order, list[OrderItem]] | None,
-) -> None:
-    given_back: dict[UUID, int] = {}
-    if replaced is not None:
-        previous, lines = replaced
-        if previous.venue_id == wanted.venue_id:
-            given_back = quantities(lines)
-        else:
-            await stock.change_reserved(connection, previous.venue_id, stock_changes({}, quantities(lines)))
-    changes = stock_changes(quantities(items), given_back)
-    short = await stock.change_reserved(connection, wanted.venue_id, changes)
-    if short:
-        named = await products.find_products(connection, short)
-        raise _Refused(OutOfStock(tuple(named[product_id] for product_id in short)))

@@ -11,6 +11,7 @@ from subgraphs.chassis.graphql.types import ErrorCode, UserError, user_error
 from subgraphs.chassis.idempotency import KeyReused, key_is_valid, request_hash, run_once
 from subgraphs.ticketing.domain.gate import MAX_GATE_LENGTH, CheckInRefusal
 from subgraphs.ticketing.operations.internal_mutations import InternalMutation
+from subgraphs.ticketing.operations.reconciliation import ReconciliationMutation
 from subgraphs.ticketing.repositories import tickets
 from subgraphs.ticketing.repositories.tickets import TicketRow
 from subgraphs.ticketing.resources import resources_of
@@ -60,7 +61,7 @@ class CheckInTicketPayload:
 
 
 @strawberry.type
-class Mutation(InternalMutation):
+class Mutation(InternalMutation, ReconciliationMutation):
     @strawberry.field(
         description="Gives a hold back, or bought tickets before the session begins; what was paid is then refunded."
     )

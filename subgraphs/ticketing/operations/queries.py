@@ -20,6 +20,7 @@ from subgraphs.chassis.graphql.pagination import (
 )
 from subgraphs.ticketing import loaders
 from subgraphs.ticketing.domain.catalogue import UpcomingEvent
+from subgraphs.ticketing.operations.reconciliation import ReconciliationQuery
 from subgraphs.ticketing.queued_requests import LineId
 from subgraphs.ticketing.repositories.catalogue import EventSearch, page_of_events, served_sequences
 from subgraphs.ticketing.repositories.reservation_lists import decided_among, purchases
@@ -49,7 +50,7 @@ class EventFilter:
 
 
 @strawberry.type
-class Query:
+class Query(ReconciliationQuery):
     @strawberry.field(description="Events with a coming session, the soonest first.")
     async def events(
         self, info: Info, first: int = 20, after: str | None = None, where: EventFilter | None = None

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from subgraphs.ticketing.domain.catalogue import is_on_sale
 from subgraphs.ticketing.domain.reservation import Reservation
 from subgraphs.ticketing.domain.reservation_states import SOLD, ReservationStatus, move
-from subgraphs.ticketing.repositories import reservations, stock, tickets
+from subgraphs.ticketing.repositories import reservations, settlements, stock, tickets
 from subgraphs.ticketing.use_cases.announce import announce
 from subgraphs.ticketing.use_cases.lock_reservation import LockedReservation, lock_reservation
 from subgraphs.ticketing.use_cases.release_holds import release_holds
@@ -43,7 +43,10 @@ class Settlement:
 async def confirm_reservation(
     connection: AsyncConnection, reservation_id: UUID, customer_id: UUID, settlement: Settlement
 ) -> tuple[ConfirmStatus, bool]:
-    """The outcome, and whether this call is what confirmed. The same payment again changes nothing.
+    """The outcome, and whether this call is what confirmed. The same payment again: the same outcome.
+
+    A refusal is final, because it sends the money back: a payment that was refused buys nothing later either, when
+    the units are free again.
 
     After the hold is over the very same units are taken again if nobody has them, sales are still open and the
     buyer's ticket limit allows it.
@@ -55,22 +58,39 @@ async def confirm_reservation(
     settled = _already_settled(reservation, settlement)
     if settled is not None:
         return settled, False
+    payment_id = settlement.payment_id
+    refused = None if payment_id is None else await settlements.refusal_of(connection, payment_id)
+    if refused is not None:
+        return ConfirmStatus(refused), False
+    refusal = await _confirm(connection, locked, settlement)
+    if refusal is not None:
+        if payment_id is not None:
+            await settlements.refuse(connection, reservation.id, payment_id, refusal.value)
+        return refusal, False
+    return ConfirmStatus.CONFIRMED, True
+
+
+async def _confirm(
+    connection: AsyncConnection, locked: LockedReservation, settlement: Settlement
+) -> ConfirmStatus | None:
+    """Why not; None: it is confirmed."""
+    reservation = locked.reservation
     if settlement.currency != reservation.currency or settlement.amount_minor < reservation.total_minor:
-        return ConfirmStatus.AMOUNT_MISMATCH, False
+        return ConfirmStatus.AMOUNT_MISMATCH
     if settlement.payment_id is None and settlement.amount_minor != 0:
-        return ConfirmStatus.AMOUNT_MISMATCH, False
+        return ConfirmStatus.AMOUNT_MISMATCH
     if reservation.hold_is_over(locked.now):
         [reservation] = await release_holds(connection, [reservation], ReservationStatus.EXPIRED)
     if reservation.status is ReservationStatus.EXPIRED:
         if not await _take_again(connection, locked):
-            return ConfirmStatus.UNITS_TAKEN, False
+            return ConfirmStatus.UNITS_TAKEN
     elif reservation.status is ReservationStatus.HELD:
         # Paid without a checkout that we know of: the money tells that there was one.
         following = move(reservation.status, ReservationStatus.AWAITING_PAYMENT)
         reservation = await reservations.change(connection, reservation.id, status=following.value)
         await announce(connection, reservation)
     await _sell(connection, locked, reservation, settlement)
-    return ConfirmStatus.CONFIRMED, True
+    return None
 
 
 def _already_settled(reservation: Reservation, settlement: Settlement) -> ConfirmStatus | None:

@@ -165,6 +165,31 @@ async def test_what_a_service_refuses_ends_the_steps_and_is_passed_on(
     assert {name for name, _ in willing.asked} == set(order[: order.index(service) + 1])
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        # Concessions is asked for soda (1) and beer (7) in this order; the client named beer first, and twice.
+        ("items.0.productId", "concessions.2.productId"),
+        ("items.1.productId", "concessions.0.productId"),
+        ("items.1.quantity", "concessions.0.quantity"),
+        ("items", "concessions"),
+        ("card.paymentMethodId", "card.paymentMethodId"),
+        ("items.9.productId", "concessions.9.productId"),
+        ("itemsOfOthers", None),
+        ("venueId", None),
+        ("", None),
+    ],
+)
+async def test_an_error_names_the_place_in_the_client_s_own_input(
+    buyer: Buyer, willing: Services, theirs: str, ours: str | None
+) -> None:
+    willing.on("concessions", "placeConcessionOrder", placed(None, [{"code": "NOT_FOUND", "field": theirs}]))
+    beer, soda = global_id("Product", BEER), global_id("Product", UUID(int=1))
+    items = [{"productId": product, "quantity": 1} for product in (beer, beer, soda)]
+    payload = await pay(buyer, wanted(concessions=items))
+    assert [(error["code"], error["field"]) for error in payload["errors"]] == [("NOT_FOUND", ours)]
+
+
 async def test_a_declined_card_still_shows_its_payment_and_may_be_tried_again(buyer: Buyer, willing: Services) -> None:
     declined = {"code": "PAYMENT_DECLINED", "message": "Recusado.", "field": "card"}
     willing.on("payments", "submitPayment", submitted({"id": PAYMENT}, [declined]))

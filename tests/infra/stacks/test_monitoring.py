@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.infra.stacks.conftest import Resources
+from workers.reconcile.metrics import NAMESPACE, UNSETTLED
 
 BUSINESS = {
     "Suggestion requests": {"SuggestionRequests"},
@@ -72,6 +73,13 @@ def test_every_function_and_machine_has_an_alarm(resources: Resources) -> None:
         if each["Type"] in ("AWS::Lambda::Function", "AWS::StepFunctions::StateMachine")
     }
     assert watched == expected
+
+
+def test_money_that_cannot_be_settled_is_heard_of(resources: Resources) -> None:
+    """The kind that the reconciliation counts what is left under, from the first one on."""
+    (alarm,) = (one for one in _alarms(resources) if one.get("MetricName") == "Reconciled")
+    assert (alarm["Namespace"], alarm["Dimensions"]) == (NAMESPACE, [{"Name": "Kind", "Value": UNSETTLED}])
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
 
 
 def _alarms(resources: Resources) -> list[dict[str, Any]]:

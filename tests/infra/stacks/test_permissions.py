@@ -40,6 +40,7 @@ MAY = {
     "bilhetagem-sweep-requests": KEY
     | SEND
     | {"dynamodb:Scan", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:PartiQLUpdate"},
+    "bilhetagem-reconcile": KEY | {"sns:Publish"},
     "bilhetagem-suggest": SUGGEST,
     "bilhetagem-suggestion-feedback": SUGGEST,
 }

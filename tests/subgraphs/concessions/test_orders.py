@@ -313,12 +313,14 @@ async def test_late_money_for_what_is_gone_is_told_to_be_refunded(service: Servi
     assert await stock(SODA) == (10, 0, 0)
 
 
-async def test_after_an_expired_order_a_new_one_may_be_placed(service: Service, stock: Stock) -> None:
+async def test_after_an_expired_order_none_is_placed(service: Service, stock: Stock) -> None:
+    """Neither another one nor, by its key, the same again: the reservation is over."""
     reservation, ana = uuid4(), uuid4()
-    await service.place(reservation, ana, [(POPCORN, 2)])
+    await service.place(reservation, ana, [(POPCORN, 2)], key="k")
     await service.end("expire", reservation, ana)
-    assert (await service.place(reservation, ana, [(SODA, 1)]))["errors"] == []
-    assert (await service.confirm(reservation, ana))["totalMinor"] == 900
+    for items, key in (([(SODA, 1)], "other"), ([(POPCORN, 2)], "k")):
+        assert (await service.place(reservation, ana, items, key=key))["errors"][0]["code"] == "EXPIRED"
+    assert [await stock(POPCORN), await stock(SODA)] == [(10, 0, 0), (10, 0, 0)]
 
 
 @pytest.mark.parametrize(
