@@ -10,6 +10,7 @@ PORTUGUESE: Final[Mapping[str, str]] = {
     "SUBGRAPH_UNAVAILABLE": "Isto não está disponível agora. Tente de novo daqui a pouco.",
     "SUBGRAPH_TIMEOUT": "Isto demorou demais. Tente de novo daqui a pouco.",
     "SUBGRAPH_REJECTED": "Isto não está disponível agora. Tente de novo daqui a pouco.",
+    "OVERLOADED": "Muita gente quer isto agora. Tente de novo daqui a pouco.",
     "SUBGRAPH_STATUS": "Não foi possível responder. Tente de novo daqui a pouco.",
     "SUBGRAPH_MALFORMED": "Não foi possível responder. Tente de novo daqui a pouco.",
     "SUBGRAPH_FAILED": "Não foi possível responder. Tente de novo daqui a pouco.",

@@ -10,6 +10,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "SUBGRAPH_UNAVAILABLE": "This is not available right now. Try again in a moment.",
     "SUBGRAPH_TIMEOUT": "This took too long. Try again in a moment.",
     "SUBGRAPH_REJECTED": "This is not available right now. Try again in a moment.",
+    "OVERLOADED": "Too many people want this right now. Try again in a moment.",
     "SUBGRAPH_STATUS": "This could not be answered. Try again in a moment.",
     "SUBGRAPH_MALFORMED": "This could not be answered. Try again in a moment.",
     "SUBGRAPH_FAILED": "This could not be answered. Try again in a moment.",

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from subgraphs.chassis.admission import Admission, Overloaded
 from subgraphs.chassis.endpoint import seconds_left
 from subgraphs.chassis.gatekeeper import GRAPHQL_PATH, BodyTooLarge
+from subgraphs.chassis.leaving import caller_gone
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,8 @@ class Admitted:
     """Admits what is posted to ``/graphql``; stands behind the gatekeeper, which says who calls.
 
     Refused: 503 with a GraphQL error ``OVERLOADED``, ``retryAfterMs`` in its extensions, and ``Retry-After``. What is
-    not begun, and a query that is, ends when its caller goes away; a mutation that has begun is brought to its end.
+    not begun, and a query that is, ends when its caller goes away; a mutation that has begun is brought to its end, but
+    for what it does in ``leaving.while_wanted``.
     The gateway's operations and the workers' take no places from each other.
     """
 
@@ -49,6 +51,7 @@ class Admitted:
         until = scope["state"]["deadline"] = asyncio.get_running_loop().time() + seconds_left(header)
         request = _Request(receive)
         await request.read()
+        caller_gone.set(request.gone)
         serving = asyncio.ensure_future(self._serve(lane, scope, request, send, until))
         leaving = asyncio.ensure_future(request.wait_until_gone())
         try:
@@ -89,7 +92,7 @@ class _Request:
         self._messages: list[Message] = []
         self._replayed = 0
         self._fault: BodyTooLarge | None = None
-        self._gone = asyncio.Event()
+        self.gone = asyncio.Event()
         self.begun = False
 
     async def read(self) -> None:
@@ -110,11 +113,11 @@ class _Request:
 
     async def wait_until_gone(self) -> None:
         if self._fault is not None:
-            await self._gone.wait()
+            await self.gone.wait()
         if all(message["type"] != "http.disconnect" for message in self._messages):
             while (await self._receive())["type"] != "http.disconnect":
                 pass
-        self._gone.set()
+        self.gone.set()
 
     async def replay(self) -> Message:
         """As ``receive`` would have it."""
@@ -123,7 +126,7 @@ class _Request:
             return self._messages[self._replayed - 1]
         if self._fault is not None:
             raise self._fault
-        await self._gone.wait()
+        await self.gone.wait()
         return {"type": "http.disconnect"}
 
 

@@ -100,6 +100,9 @@ class Database:
         """
         async with self._engine.connect() as connection:
             connection.info.pop(OUTBOX_MARK, None)
+            # Kept here too: a connection that was cut off has no ``info`` any more, and asking for it would connect.
+            news: list[str] = []
+            connection.info[NEWS_MARK] = news
             try:
                 async with connection.begin():
                     if limits is not None:
@@ -109,7 +112,6 @@ class Database:
                     yield connection
             finally:
                 # Also after a failure: a commit that was cut off may have come to pass, and looking again harms nobody.
-                news = connection.info.pop(NEWS_MARK, None)
                 if news and self.on_news is not None:
                     self.on_news(news)
             if connection.info.pop(OUTBOX_MARK, False):

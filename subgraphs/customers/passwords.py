@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from subgraphs.chassis.leaving import while_wanted
 from subgraphs.chassis.thread_lane import ThreadLane
 
 T = TypeVar("T")
@@ -74,11 +75,13 @@ class Passwords:
         return max(self._clients.total(), self._lane.taken)
 
     async def hash(self, password: str) -> str:
-        return await self._lane.call(self._timed, lambda: self._hasher.hash(_octets(password)))
+        """Raises ``CallerGone``: nothing is hashed for who has gone meanwhile."""
+        return await while_wanted(self._lane.call(self._timed, lambda: self._hasher.hash(_octets(password))))
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """False without a stored hash, after the same work."""
-        right = await self._lane.call(self._timed, lambda: self._matches(stored or self._nobodys, _octets(password)))
+        """False without a stored hash, after the same work. Raises ``CallerGone``."""
+        matching = self._lane.call(self._timed, lambda: self._matches(stored or self._nobodys, _octets(password)))
+        right = await while_wanted(matching)
         return right and stored is not None
 
     def is_outdated(self, stored: str) -> bool:

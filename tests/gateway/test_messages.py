@@ -8,7 +8,7 @@ import pytest
 
 from gateway.experience.messages import _EN, _PT
 from gateway.federation import Engine, EngineSettings, GraphQLRequest
-from gateway.federation.errors import SubgraphFailure, SubgraphMalformed, SubgraphStatus
+from gateway.federation.errors import SubgraphFailure, SubgraphMalformed, SubgraphOverloaded, SubgraphStatus
 from gateway.federation.messages import ENGLISH
 from gateway.messages import PORTUGUESE, in_their_language
 from subgraphs.chassis.graphql.messages import MESSAGES
@@ -87,7 +87,12 @@ async def test_however_a_call_fails_the_answer_says_it_plainly(
     kind: type[SubgraphFailure] | int, language: str
 ) -> None:
     """The reason that operators would want is not in it; the code is."""
-    failure = SubgraphStatus(kind) if isinstance(kind, int) else kind("the circuit breaker is open")
+    if isinstance(kind, int):
+        failure: SubgraphFailure = SubgraphStatus(kind)
+    elif kind is SubgraphOverloaded:
+        failure = SubgraphOverloaded(0.5)
+    else:
+        failure = kind("the circuit breaker is open")
     services = ("ticketing", "payments", "concessions", "customers", "suggestions", "notifications", "experience")
     engine = Engine(
         SDL,

@@ -99,7 +99,6 @@ class Endings:
             "order.cancelled",
             case.whose,
             payment_id=paid[-1].payment_id if paid else _NO_PAYMENT,
-            refunded=bool(paid),
             refunded_minor=sum(payment.amount_minor for payment in paid),
         )
 

@@ -16,6 +16,7 @@ from subgraphs.chassis.idempotency import key_is_valid
 from subgraphs.ticketing.domain import allocation
 from subgraphs.ticketing.domain.ages import day_at
 from subgraphs.ticketing.domain.reservation import Reservation
+from subgraphs.ticketing.domain.reservation_states import ReservationStatus
 from subgraphs.ticketing.domain.ticket_qr import TicketSigner
 from subgraphs.ticketing.repositories import reservation_lists, tickets, units
 from subgraphs.ticketing.repositories.reservation_lists import what_is_reserved
@@ -134,7 +135,7 @@ async def _decide(
         async with info.context.database.transaction() as connection:
             result = await allocate_batch(connection, wanted, refusal=refusal)
     for outcome in result.outcomes:
-        if not outcome.replayed:
+        if not outcome.replayed and outcome.status is not ReservationStatus.QUEUED:
             metrics.count("Reservations", Status=outcome.status.value)
     _count_expired(result.expired)
     return [

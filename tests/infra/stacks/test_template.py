@@ -39,7 +39,7 @@ def test_every_handler_that_the_template_names_exists(resources: Resources) -> N
         for resource in resources.values()
         if resource["Type"] == "AWS::Lambda::Function"
     }
-    assert len(handlers) == 8
+    assert len(handlers) == 9
     for handler in sorted(handlers):
         assert callable(load_handler(handler))
 

@@ -290,8 +290,10 @@ class World:
 
     def charge(self, buyer: Buyer, amount_minor: int, *, reference: str | None = None, card: str | None = None) -> str:
         """Opens a charge by Pix, or by a card of the sandbox; its raw id."""
-        document = """mutation ($input: CreatePaymentInput!) {
+        create = """mutation ($input: CreatePaymentInput!) {
             createPayment(input: $input) { payment { id } errors { code message } } }"""
+        submit = """mutation ($input: SubmitPaymentInput!) {
+            submitPayment(input: $input) { payment { id } errors { code message } } }"""
         given = {
             "reference": reference or f"reservation:{buyer.reservation_id}",
             "amountMinor": amount_minor,
@@ -301,8 +303,10 @@ class World:
             "expiresAt": (datetime.now(UTC) + timedelta(minutes=10)).isoformat(),
             "idempotencyKey": uuid4().hex,
         }
-        answer = self.ask("payments", document, {"input": given}, buyer.customer_id)["createPayment"]
-        assert answer["errors"] == []
+        created = self.ask("payments", create, {"input": given}, buyer.customer_id)["createPayment"]
+        assert created["errors"] == []
+        named = {"input": {"paymentId": created["payment"]["id"]}}
+        assert self.ask("payments", submit, named, buyer.customer_id)["submitPayment"]["errors"] == []
         [row] = self.sql("payments", "SELECT id FROM payments ORDER BY created_at DESC LIMIT 1")
         buyer.payments.append(str(row.id))
         return buyer.payments[-1]
