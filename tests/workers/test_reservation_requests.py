@@ -359,7 +359,7 @@ def test_birth_dates_are_asked_for_where_ticketing_needs_them(
     queue: Queue, subgraphs: Subgraphs, directed: Callable[..., None]
 ) -> None:
     """One question for all of them; a customer who is unknown comes without a date, and no request is lost."""
-    bodies = [request(sequence) for sequence in (1, 2, 3)]
+    bodies = [request() for _ in range(3)]
     ids = [body["customer_id"] for body in bodies]
     born = [{"customerId": ids[0], "birthDate": "1990-05-17"}, {"customerId": ids[1], "birthDate": "2015-01-01"}]
     directed(allocateReservations=by_age({ids[0]}), birthDates=born)
@@ -383,7 +383,7 @@ def test_while_customers_is_away_only_what_needs_it_waits_and_in_its_order(
     def down(given: Any) -> Any:
         raise Down
 
-    grown_up, behind, elsewhere = request(1), request(2), request(3)
+    grown_up, behind, elsewhere = request(), request(), request()
     rated = {grown_up["reservation_id"], behind["reservation_id"]}
 
     def allocate(asked: list[Body]) -> list[Body]:

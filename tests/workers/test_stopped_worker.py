@@ -46,7 +46,7 @@ def test_the_sector_of_a_stopped_worker_goes_on(
         return every("HELD")(requests)
 
     directed(allocateReservations=allocate)
-    first, second = request(1), request(2)
+    first, second = request(), request()
     group = str(uuid4())
     deployed.request_reservations([(group, str(uuid4()), json.dumps(body)) for body in (first, second)])
 

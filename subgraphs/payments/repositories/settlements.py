@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subgraphs.chassis.database import is_one_of
 from subgraphs.payments.domain.refunds import COMMITTED
 from subgraphs.payments.domain.states import OPEN, PaymentStatus
 from subgraphs.payments.tables import IS_OPEN, UNACCOUNTED_SQL, payments, refunds
@@ -118,7 +119,7 @@ async def _page(
 def _facts(at: sa.ColumnElement[datetime]) -> sa.Select[tuple[object, ...]]:
     committed = (
         sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount_minor), 0))
-        .where(refunds.c.payment_id == _P.id, refunds.c.status.in_(sorted(COMMITTED)))
+        .where(refunds.c.payment_id == _P.id, is_one_of(refunds.c.status, COMMITTED))
         .correlate(payments)
         .scalar_subquery()
     )

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subgraphs.chassis.database import is_one_of
 from subgraphs.ticketing.domain.ages import EntryRule
 from subgraphs.ticketing.domain.catalogue import AgeRating, SessionStatus
 from subgraphs.ticketing.domain.reservation import Reservation
@@ -142,7 +143,7 @@ async def check_in(connection: AsyncConnection, ticket_id: UUID, gate: str, now:
     """A locked ticket that was ISSUED is CHECKED_IN."""
     await connection.execute(
         sa.update(tickets)
-        .where(_T.id == ticket_id, _T.status == TicketStatus.ISSUED.value)
+        .where(_T.id == ticket_id, is_one_of(_T.status, [TicketStatus.ISSUED]))
         .values(status=TicketStatus.CHECKED_IN.value, checked_in_at=now, checked_in_gate=gate)
     )
 

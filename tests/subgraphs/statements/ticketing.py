@@ -67,6 +67,12 @@ def _unit(place: int) -> dict[str, Any]:
     return row
 
 
+def _given(row: sa.RowMapping) -> dict[str, Any]:
+    """Without what the database makes itself."""
+    made = {column.name for table in tables.metadata.tables.values() for column in table.columns if column.computed}
+    return {name: value for name, value in row.items() if name not in made}
+
+
 async def _seed(engine: AsyncEngine) -> None:
     url = engine.url.render_as_string(hide_password=False)
     await demo.seed(Settings.model_construct(database_url=url))
@@ -76,8 +82,9 @@ async def _seed(engine: AsyncEngine) -> None:
         event = (await connection.execute(sa.select(tables.events).limit(1))).mappings().one()
         session = (await connection.execute(sa.select(tables.sessions).limit(1))).mappings().one()
         sector = (await connection.execute(sa.select(tables.sectors).limit(1))).mappings().one()
-        await connection.execute(sa.insert(tables.events).values({**event, "id": EVENT}))
-        await connection.execute(sa.insert(tables.sessions).values({**session, "id": SESSION, "event_id": EVENT}))
+        await connection.execute(sa.insert(tables.events).values({**_given(event), "id": EVENT}))
+        mine = {"id": SESSION, "event_id": EVENT}
+        await connection.execute(sa.insert(tables.sessions).values({**_given(session), **mine}))
         mine = {"id": SECTOR, "session_id": SESSION, "numbered": False, "capacity": len(UNITS), "held": 40, "sold": 40}
         await connection.execute(sa.insert(tables.sectors).values({**sector, **mine}))
         rows = [
@@ -138,6 +145,7 @@ REHEARSED: Final = Rehearsed(
         "quantity": 2,
         "currency": "BRL",
         "state": "HELD",
+        "reason": "UNITS_TAKEN",
         "status": ReservationStatus.CANCELLED,
     },
     calls={
