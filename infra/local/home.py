@@ -13,17 +13,18 @@ from typing import Any
 import msgspec
 
 from infra.local.faults import AlreadyRunning, HomeUnusable, NotRunning
+from infra.local.parts import PartStatus
 from infra.local.postgres.binaries import reachable_by_others, server_account
 
 _MARK = "bilhetagem-home"
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What a running platform tells about itself; `status` is what `bilhetagem status --json` prints."""
+    """What a running platform tells about itself: addresses and sign-ins in `status`, how each part is in `parts`."""
 
     pid: int
-    processes: dict[str, int]
     status: dict[str, Any]
+    parts: dict[str, PartStatus]
 
 
 @dataclass(frozen=True, slots=True)

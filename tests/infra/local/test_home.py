@@ -73,7 +73,7 @@ def test_a_record_counts_only_while_its_platform_runs(place: Path) -> None:
     """A record that a killed platform left behind is not believed."""
     home = Home(place)
     home.prepare()
-    record = Record(pid=os.getpid(), processes={"gateway": 1}, status={"gateway": "http://127.0.0.1:1/graphql"})
+    record = Record(pid=os.getpid(), status={"gateway": "http://127.0.0.1:1/graphql"}, parts={})
     with home.locked():
         home.write_record(record)
         assert home.record() == record
