@@ -44,6 +44,15 @@ class Home:
         return self.directory / "ministack"
 
     @property
+    def sandbox(self) -> Path:
+        return self.directory / "sandbox"
+
+    @property
+    def letters(self) -> Path:
+        """What the emulated AWS sent to people; the mailbox shows it."""
+        return self.directory / "mailbox"
+
+    @property
     def postgres(self) -> Path:
         """Beside the rest; for root in a place that PostgreSQL's account cannot reach, below /var/tmp."""
         if server_account() is None or reachable_by_others(self.directory):
@@ -70,8 +79,9 @@ class Home:
                 mark.write_text("The local platform keeps its data, keys and logs here.\n")
             if not os.access(self.directory, os.W_OK | os.X_OK):
                 raise PermissionError(13, "no permission", str(self.directory))
-            for folder in (self.logs, self.identity):
+            for folder in (self.logs, self.identity, self.ministack, self.letters, self.sandbox):
                 folder.mkdir(mode=0o700, exist_ok=True)
+                folder.chmod(0o700)  # those of earlier versions were readable by others
             outside = self.postgres.parent
             if outside != self.directory:
                 outside.mkdir(mode=0o711, exist_ok=True)

@@ -108,7 +108,8 @@ class Startup:
         await self._start("postgres", begin, make_ready)
 
     async def _start_aws(self) -> None:
-        environment = ministack.environment(self.ports.by_name["ministack"], self.home.ministack)
+        port = self.ports.by_name["ministack"]
+        environment = ministack.environment(port, self.home.ministack, letters=self.home.letters)
         endpoint = self.ports.url("ministack")
         started_before = False
 
@@ -119,6 +120,7 @@ class Startup:
             nonlocal started_before
             await self.supervisor.ready(process, lambda: _answer_of(f"{endpoint}/_ministack/ready"))
             await self._deploy()
+            await asyncio.to_thread(ministack.save, endpoint)
             if started_before:
                 await asyncio.to_thread(self._deployer.resume_executions)
             started_before = True

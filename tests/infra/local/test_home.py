@@ -11,10 +11,12 @@ from infra.local.home import Home, Record, default_home
 
 
 def test_a_home_is_made_with_private_folders(place: Path) -> None:
+    """Also a home of an earlier version, whose sandbox others could read."""
     home = Home(place)
     home.prepare()
+    home.sandbox.chmod(0o755)
     home.prepare()
-    for folder in (home.logs, home.identity):
+    for folder in (home.logs, home.identity, home.ministack, home.letters, home.sandbox):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(place.stat().st_mode) & stat.S_IROTH == 0
 
