@@ -61,7 +61,8 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         self.death = loop.create_future()
         self._preloaded = loop.create_future()
-        with open(self.logs / "launcher.log", "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
+        (self.logs / "launcher.log").touch(mode=0o600)
+        with (self.logs / "launcher.log").open("ab") as log:
             self._launcher = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",

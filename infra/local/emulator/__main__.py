@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ministack import app as ministack
 from ministack.core.persistence import PERSIST_STATE
-from ministack.services import sqs
+from ministack.services import lambda_svc, sqs
 
 from infra.local.emulator.application import DurableEmulator
 from infra.local.emulator.journal import Journal
@@ -32,6 +32,8 @@ def main() -> None:
     if PERSIST_STATE:
         folder = Path(os.environ["STATE_DIR"])
         folder.mkdir(parents=True, exist_ok=True)
+        # Snapshots come and go; the code that they name by its digest stays in one place.
+        lambda_svc.CODE_BLOB_DIR = str(folder / "lambda-blobs")
         letters = os.environ.get("LETTERS_DIR")
         ministack.app = DurableEmulator(
             ministack.app,

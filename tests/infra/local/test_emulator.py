@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes
@@ -19,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local import ministack
+from infra.local.deployer import function_code
 from infra.local.emulator.journal import Change, Journal
 from infra.local.patience import Patience, cpu_time, log_length
 from infra.local.postgres.server import free_port
@@ -194,6 +196,24 @@ def test_events_counters_parameters_and_executions_survive(emulator: Emulator) -
     assert dynamodb.get_item(TableName="counters", Key={"id": {"S": "c"}})["Item"]["n"] == {"N": "7"}
     (execution,) = sfn.list_executions(stateMachineArn=machine)["executions"]
     assert (execution["name"], execution["status"]) == ("one", "RUNNING")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_code_of_functions_survives(emulator: Emulator, number: signal.Signals) -> None:
+    """A function without its code would "handle" messages by doing nothing, and they would be gone."""
+    functions = emulator.client("lambda")
+    functions.create_function(
+        FunctionName="worker",
+        Runtime="provided.al2023",
+        Role=f"arn:aws:iam::{ministack.ACCOUNT}:role/r",
+        Handler="bootstrap",
+        Code={"ZipFile": function_code()},
+    )
+    for _ in range(3):
+        ministack.save(emulator.endpoint)
+        emulator.restart(number)
+        with urllib.request.urlopen(functions.get_function(FunctionName="worker")["Code"]["Location"]) as code:
+            assert code.read() == function_code()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
