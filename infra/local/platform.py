@@ -13,7 +13,7 @@ from infra.local.faults import LocalFault
 from infra.local.home import Home, Record
 from infra.local.identity import Identity, load_or_create
 from infra.local.parts import Part
-from infra.local.services import SUBGRAPHS, Ports
+from infra.local.services import SUBGRAPHS, Ports, Service
 from infra.local.startup import Progress, Startup
 from infra.local.supervisor import Supervisor, check_ports
 
@@ -30,6 +30,8 @@ class Platform:
     ports: Ports
     identity: Identity
     supervisor: Supervisor
+    services: dict[str, Service]
+    """How each web service is called, and its environment."""
     parts: dict[str, Part]
     """What runs for as long as the platform does: the services, `sandbox`, `mailbox`, `ministack` and `postgres`."""
 
@@ -122,7 +124,7 @@ async def start(
         identity = load_or_create(home.identity)
         home.record_file.unlink(missing_ok=True)
         async with Supervisor(home.logs) as supervisor:
-            platform = Platform(home, ports, identity, supervisor, {})
+            platform = Platform(home, ports, identity, supervisor, {}, {})
             ready = False
 
             def tell(sentence: str | None) -> None:
@@ -131,7 +133,7 @@ async def start(
                 if sentence is not None:
                     news(sentence)
 
-            startup = Startup(home, ports, identity, supervisor, platform.parts, progress, tell)
+            startup = Startup(home, ports, identity, supervisor, platform.services, platform.parts, progress, tell)
             try:
                 await _unless_all_must_end(supervisor, startup.run())
                 ready = True

@@ -5,7 +5,7 @@ import contextlib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from signal import SIGINT
 from typing import Any, TypeVar
 
@@ -37,16 +37,16 @@ _RANK_SERVICE, _RANK_MINISTACK, _RANK_POSTGRES = 3, 2, 1
 
 @dataclass(slots=True)
 class Startup:
-    """`run()` starts everything and fills `parts`; `tell` hears of every change of a part afterwards."""
+    """`run()` starts everything and fills `services` and `parts`; `tell` hears of every change of a part."""
 
     home: Home
     ports: Ports
     identity: Identity
     supervisor: Supervisor
+    services: dict[str, Service]
     parts: dict[str, Part]
     progress: Progress
     tell: Callable[[str | None], None]
-    _services: dict[str, Service] = field(default_factory=dict)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -134,8 +134,8 @@ class Startup:
             present = Surroundings(self.ports, self.identity, self.home.directory, outputs).services()
         except KeyError as exc:
             raise DeploymentFailed(f"The deployed stack has no output {exc}.") from exc
-        outdated = [name for name, service in self._services.items() if present[name] != service]
-        self._services = present
+        outdated = [name for name, service in self.services.items() if present[name] != service]
+        self.services.update(present)
         for name in outdated:
             await self.supervisor.end(name)
 
@@ -143,7 +143,7 @@ class Startup:
         url = f"{self.ports.url(name)}/health/ready"
 
         async def begin() -> Process:
-            service = self._services[name]
+            service = self.services[name]
             arguments = service.arguments(self.ports.by_name[name])
             return await self.supervisor.run_module(name, "uvicorn", arguments, service.environment, rank=_RANK_SERVICE)
 
@@ -163,7 +163,7 @@ class Startup:
 
     async def _finish(self, process_name: str, module: str, arguments: list[str], service: str) -> None:
         """Runs a program that is meant to end, in the environment of a service."""
-        environment = self._services[service].environment
+        environment = self.services[service].environment
         process = await self.supervisor.run_module(process_name, module, arguments, environment)
         await self.supervisor.finish(process)
 
