@@ -19,7 +19,7 @@ import pytest
 from infra.local import ministack, platform
 from infra.local.parts import PartStatus
 from infra.local.patience import LONGEST_SECONDS, Patience
-from infra.local.services import Ports
+from infra.local.services import Ports, Service
 from tests.journeys.front_door import Shopper
 
 T = TypeVar("T")
@@ -96,27 +96,17 @@ class RunningPlatform:
     @contextmanager
     def told(self, service: str, **variables: str) -> Iterator[None]:
         """The service runs with these variables in its environment, as after a wrong deployment."""
-        services = self._platform.services
-        right = services[service]
-        for environment in ({**right.environment, **variables}, right.environment):
-            self._wait_for(self._platform.stop_service(service))
-            services[service] = replace(right, environment=environment)
-            self._wait_for(self._platform.start_service(service))
-            if environment is not right.environment:
-                yield
-
-    @property
-    def customer_email(self) -> str:
-        return str(self.status["demo"]["customer"]["email"])
-
-    @contextmanager
-    def without(self, service: str) -> Iterator[None]:
-        """The platform while one of its services is away."""
-        self._wait_for(self._platform.stop_service(service))
+        right = self._platform.services[service]
+        self._begin_again(replace(right, environment={**right.environment, **variables}))
         try:
             yield
         finally:
-            self._wait_for(self._platform.start_service(service))
+            self._begin_again(right)
+
+    def _begin_again(self, service: Service) -> None:
+        self._platform.services[service.name] = service
+        self._wait_for(self._platform.stop_service(service.name))
+        self._wait_for(self._platform.start_service(service.name))
 
     def end_hold(self, reservation_id: str) -> None:
         """Its time is over, and the minute strikes at which the schedule calls the function that tidies up."""

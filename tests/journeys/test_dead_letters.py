@@ -17,7 +17,7 @@ from tests.journeys.front_door import Shopper, eventually
 from tests.journeys.purchase import await_status, held, pay, request, sectors
 
 pytestmark = pytest.mark.journey
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 90
 SIGN_UP = """mutation($email: String!, $cpf: String!, $password: String!) {
   signUp(input: { name: "Rita Sousa", email: $email, cpf: $cpf, birthDate: "1990-05-20", password: $password }) {
     customer { id } errors { code message field } } }"""
@@ -54,10 +54,14 @@ class Operator:
     def deployed_wrongly(self, function: str, **variables: str) -> Iterator[None]:
         name = f"bilhetagem-{function}"
         right = self.functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        for environment in ({**right, **variables}, right):
-            self.functions.update_function_configuration(FunctionName=name, Environment={"Variables": environment})
-            if environment is not right:
-                yield
+        self._deploy(name, {**right, **variables})
+        try:
+            yield
+        finally:
+            self._deploy(name, right)
+
+    def _deploy(self, name: str, variables: dict[str, str]) -> None:
+        self.functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
     @contextmanager
     def impatient(self, queue: str) -> Iterator[None]:
@@ -87,7 +91,7 @@ def sector(ana: Shopper) -> tuple[str, str]:
 
 def test_a_request_that_nobody_could_decide(ana: Shopper, operator: Operator, sector: tuple[str, str]) -> None:
     queue = "bilhetagem-reservation-requests-dlq.fifo"
-    wrong = operator.deployed_wrongly("reservation-requests", SERVICE_TOKEN_KEY_PARAMETER="/absent")
+    wrong = operator.deployed_wrongly("reservation-requests", TICKETING_URL="")
     with operator.impatient("reservation-requests.fifo"), wrong:
         reservation = request(ana, *sector)["reservation"]
         letter = operator.sees_one_letter(queue)
@@ -100,23 +104,24 @@ def test_a_reservation_whose_flow_failed(
     ana: Shopper, running: Any, operator: Operator, sector: tuple[str, str]
 ) -> None:
     queue = "bilhetagem-reservation-flow-dlq"
-    with operator.deployed_wrongly("reservation-flow", SERVICE_TOKEN_KEY_PARAMETER="/absent"):
-        reservation = held(ana, *sector)
+    reservation = held(ana, *sector)
+    with operator.deployed_wrongly("reservation-flow", EVENTS_TOPIC_ARN=""):
+        running.pay(pay(ana, reservation["id"])["payment"]["id"])
         letter = operator.sees_one_letter(queue)
-    assert "error" in str(letter["body"]).lower()
+    assert "Misconfigured" in str(letter["body"])
+    assert await_status(ana, reservation["id"], "AWAITING_PAYMENT")
     operator.gives_back(queue)
-    running.pay(pay(ana, reservation["id"])["payment"]["id"])
     await_status(ana, reservation["id"], "CONFIRMED")
 
 
 def test_a_payment_whose_flow_failed(ana: Shopper, running: Any, operator: Operator, sector: tuple[str, str]) -> None:
     queue = "bilhetagem-payment-flow-dlq"
     reservation = held(ana, *sector)
-    with operator.deployed_wrongly("payment-flow", SERVICE_TOKEN_KEY_PARAMETER="/absent"):
-        payment = pay(ana, reservation["id"])["payment"]
-        operator.sees_one_letter(queue)
+    with operator.deployed_wrongly("payment-flow", TASK_TOKENS_TABLE=""):
+        running.pay(pay(ana, reservation["id"])["payment"]["id"])
+        letter = operator.sees_one_letter(queue)
+    assert "Misconfigured" in str(letter["body"])
     operator.gives_back(queue)
-    running.pay(payment["id"])
     await_status(ana, reservation["id"], "CONFIRMED")
 
 
@@ -134,7 +139,7 @@ def test_a_signal_that_reached_no_flow(ana: Shopper, running: Any, operator: Ope
         return set(answer.values()) == {"0"}
 
     eventually(lambda: all_heard(), within=PATIENCE_SECONDS)
-    wrong = operator.deployed_wrongly("flow-signals", TASK_TOKENS_TABLE="absent")
+    wrong = operator.deployed_wrongly("flow-signals", TASK_TOKENS_TABLE="")
     with operator.impatient("flow-signals"), wrong:
         running.pay(payment["id"])
         letter = operator.sees_one_letter(queue)

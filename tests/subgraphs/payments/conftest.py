@@ -31,7 +31,7 @@ from subgraphs.payments.tables import metadata
 
 PIX_SECRET = "pix-webhook-secret-of-tests"
 STRIPE_SECRET = "whsec_of_tests_long_enough"
-BACKGROUND_S = 6.0
+BACKGROUND_S = 60.0
 """How long what happens beside the requests may take on a busy machine."""
 
 PAYMENT = """id status amount { amountMinor } refunded { amountMinor } pix { brCode qrCodeSvg expiresAt }

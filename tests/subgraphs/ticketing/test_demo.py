@@ -1,6 +1,5 @@
-"""The demo programme: loads fast, again without harm, and never lies in the past."""
+"""The demo programme: loads in few statements, again without harm, and never lies in the past."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,8 +11,10 @@ from subgraphs.ticketing import tables
 from subgraphs.ticketing.demo import seed
 from subgraphs.ticketing.settings import Settings
 
+MOST_STATEMENTS = 300
 
-async def test_it_loads_within_three_seconds_and_again_moves_only_what_is_over(
+
+async def test_it_loads_in_few_statements_and_again_moves_only_what_is_over(
     fresh_database: Callable[[str], str], signing_key: str
 ) -> None:
     """Units keep their state on the second run, and a session of yesterday is in the coming days."""
@@ -21,9 +22,18 @@ async def test_it_loads_within_three_seconds_and_again_moves_only_what_is_over(
     settings = Settings(
         database_url=url, service_token_jwks="{}", reservation_requests_table="none", ticket_signing_key=signing_key
     )
-    started = time.monotonic()
-    await seed(settings)
-    assert time.monotonic() - started < 3
+    statements: list[str] = []
+
+    def count(_: object, __: object, statement: str, *___: object) -> None:
+        statements.append(statement)
+
+    sa.event.listen(sa.engine.Engine, "before_cursor_execute", count)
+    try:
+        await seed(settings)
+    finally:
+        sa.event.remove(sa.engine.Engine, "before_cursor_execute", count)
+    # By the kind of thing, not one for each of the thousands of units.
+    assert len(statements) < MOST_STATEMENTS, len(statements)
     db = Database(url)
     try:
         before = await _contents(db)
