@@ -12,6 +12,7 @@ from infra.local import demo, ministack
 from infra.local.faults import LocalFault
 from infra.local.home import Home, Record
 from infra.local.identity import Identity, load_or_create
+from infra.local.metrics import MetricShipper
 from infra.local.parts import Part
 from infra.local.services import SUBGRAPHS, Ports, Service
 from infra.local.startup import Progress, Startup
@@ -134,6 +135,9 @@ async def start(
                     news(sentence)
 
             startup = Startup(home, ports, identity, supervisor, platform.services, platform.parts, progress, tell)
+            shipper = MetricShipper.to(platform.aws_endpoint, home.logs)
+            shipper.start_at_end()
+            shipping = asyncio.create_task(shipper.run())
             try:
                 await _unless_all_must_end(supervisor, startup.run())
                 ready = True
@@ -141,7 +145,10 @@ async def start(
                 yield platform
             finally:
                 ready = False
-                await asyncio.gather(*(part.release() for part in platform.parts.values()))
+                shipping.cancel()
+                await asyncio.gather(
+                    shipping, *(part.release() for part in platform.parts.values()), return_exceptions=True
+                )
                 home.record_file.unlink(missing_ok=True)
 
 

@@ -19,7 +19,7 @@ from gateway.experience.errors import SourceRefused, SourceUnavailable
 from gateway.experience.ids import decode, encode
 from gateway.experience.loaders import SOURCE_SECONDS
 from gateway.experience.resolvers.read_suggestion import read_suggestion
-from gateway.experience.types import Suggestion
+from gateway.experience.types import Suggestion, SuggestionReason
 
 MOST: Final = 20
 DEFAULT_FIRST: Final = 3
@@ -109,7 +109,11 @@ async def _suggest(context: Context, path: list[str | int], first: int, occasion
     }
     try:
         answer = await services.suggestions.ask(context, _SUGGEST, {"input": wanted})
-        return [read_suggestion(one) for one in answer["suggest"]][:first]
+        suggested = [read_suggestion(one) for one in answer["suggest"]][:first]
+        if any(one.reason is SuggestionReason.DEFAULT for one in suggested):
+            # The service has nothing of its own to say, and serves defaults instead: told as ours are.
+            context.degrade(path, "suggestions", "default")
+        return suggested
     except (SourceUnavailable, SourceRefused) as exc:
         reason = exc.reason if isinstance(exc, SourceUnavailable) else "refused"
         context.degrade(path, exc.source, reason)
