@@ -21,6 +21,7 @@ def page() -> Iterator[Page]:
         page = browser.new_page()
         page.clock.install()
         yield page
+        page.unroute_all(behavior="ignoreErrors")
         browser.close()
 
 
