@@ -254,7 +254,23 @@ def obituary(process: Process, code: int) -> str:
 
 def _last_words(log: Path) -> str:
     try:
-        lines = [line for line in log.read_text(errors="replace")[-4000:].splitlines() if line.strip()]
+        lines = [line for line in _end_of(log).splitlines() if line.strip()]
     except OSError:
         return ""
-    return f' ("{lines[-1].strip()[:200]}")' if lines else ""
+    return f' ("{_said(lines[-1].strip())[:200]}")' if lines else ""
+
+
+def _end_of(log: Path, most: int = 64_000) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - most))
+        return file.read().decode(errors="replace")
+
+
+def _said(line: str) -> str:
+    """Of a line of our own logs, which are JSON, the event and the last line of its exception."""
+    try:
+        entry = json.loads(line)
+        *_, raised = str(entry.get("exception", "")).strip().split("\n")
+        return f"{entry['event']}: {raised}" if raised else str(entry["event"])
+    except (ValueError, KeyError, AttributeError):
+        return line

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.faults import LocalFault, NotReadyInTime, PortTaken, ProcessDied
-from infra.local.supervisor import Readiness, Supervisor, check_ports, obituary
+from infra.local.supervisor import Process, Readiness, Supervisor, check_ports, obituary
 
 Gone = Callable[[int, float], bool]
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -89,6 +89,19 @@ async def test_a_death_is_told_in_one_sentence_with_its_last_words(tmp_path: Pat
         assert await modem.ended == 7
         assert obituary(modem, 7).startswith('modem ended with status 7 ("the cable is out");')
         assert not supervisor.death.done()
+
+
+async def test_of_a_line_of_our_own_logs_the_event_and_the_error_are_told(tmp_path: Path) -> None:
+    log = tmp_path / "tickets.log"
+    tickets = Process("tickets", 1, log, asyncio.get_running_loop().create_future())
+    for line, told in [
+        ('{"event":"started","level":"info"}', "started"),
+        ('{"event":"failed","exception":"Traceback\\n  File\\nOSError: no disk"}', "failed: OSError: no disk"),
+        ('{"level":"info"}', '{"level":"info"}'),
+        ("[1, 2]", "[1, 2]"),
+    ]:
+        log.write_text(f"{'x' * 100_000}\n{line}\n\n")
+        assert obituary(tickets, 1) == f'tickets ended with status 1 ("{told}"); its log is {log}.'
 
 
 async def test_one_process_ends_while_the_others_go_on(tmp_path: Path) -> None:
