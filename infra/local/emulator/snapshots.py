@@ -4,9 +4,11 @@ A snapshot is written by a fork of the process: the copy has all of the state as
 stops nobody. Folders are numbered; one is called by its number only when everything in it is written.
 """
 
+import logging
 import os
 import shutil
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -64,6 +66,7 @@ class Snapshots:
             os.closerange(3, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 65_536 else 65_536)
             with suppress(OSError):
                 os.nice(5)
+            logging.disable(logging.INFO)  # a line for each of fifty services, every few seconds
             with self.writing(number) as folder:
                 for name, read in states().items():
                     if (state := read()) is not None:
@@ -71,5 +74,7 @@ class Snapshots:
                         if not (folder / f"{name}.json").exists():  # its reason is in ministack's log
                             raise OSError(f"The state of {name} could not be written.")
             code = 0
+        except Exception:
+            traceback.print_exc()
         finally:
             os._exit(code)
