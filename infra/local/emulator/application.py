@@ -75,6 +75,9 @@ class DurableEmulator:
             except TimeoutError:
                 _log.warning("No snapshot was taken: a change is under way for longer than %.0f s.", _GATE_SECONDS)
                 return False
+            except OSError as exc:  # no memory or no disk for it now: the journal goes on
+                _log.warning("No snapshot was taken: %s.", exc)
+                return False
             _, status = await asyncio.to_thread(os.waitpid, pid, 0)
             if status != 0:
                 _log.error("A snapshot could not be written; the journal since the last one stays.")
