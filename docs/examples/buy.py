@@ -29,11 +29,12 @@ ON_THE_WAY = {"HELD": {"QUEUED"}, "CONFIRMED": {"HELD", "AWAITING_PAYMENT"}}
 
 class Buyer:
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30)
+        self._url = url
+        self._http = httpx.Client(timeout=30)
 
     def ask(self, document: str, **variables: Any) -> Any:
         """The value of the only field that is asked for."""
-        body = self._http.post("", json={"query": document, "variables": variables}).json()
+        body = self._http.post(self._url, json={"query": document, "variables": variables}).json()
         if body.get("errors"):
             sys.exit(f"The answer holds a fault: {body['errors'][0]['message']}")
         (value,) = body["data"].values()
