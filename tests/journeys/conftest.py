@@ -70,6 +70,10 @@ class RunningPlatform:
         return self._platform.status
 
     @property
+    def customer_email(self) -> str:
+        return str(self.status["demo"]["customer"]["email"])
+
+    @property
     def parts(self) -> dict[str, PartStatus]:
         """How each part of the platform is now."""
         return {name: part.status for name, part in self._platform.parts.items()}
@@ -107,6 +111,15 @@ class RunningPlatform:
         self._platform.services[service.name] = service
         self._wait_for(self._platform.stop_service(service.name))
         self._wait_for(self._platform.start_service(service.name))
+
+    @contextmanager
+    def without(self, service: str) -> Iterator[None]:
+        """The platform while one of its services is away."""
+        self._wait_for(self._platform.stop_service(service))
+        try:
+            yield
+        finally:
+            self._wait_for(self._platform.start_service(service))
 
     def end_hold(self, reservation_id: str) -> None:
         """Its time is over, and the minute strikes at which the schedule calls the function that tidies up."""
