@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,23 +36,45 @@ class Operator:
         assert result.exit_code == 0, result.output
         return result
 
-    def sees_one_letter(self, queue: str) -> dict[str, Any]:
-        """As soon as it lies there; the others are empty."""
+    def sees(self, queue: str, about: str) -> dict[str, Any]:
+        """The letter that tells of `about`, as soon as it lies there; what else failed meanwhile lies there too."""
 
-        def one() -> bool:
-            lines = self.types("dlq", "list").output.splitlines()
-            return {line.split()[1]: line.split()[0] for line in lines}[queue] == "1"
+        def look() -> dict[str, Any] | None:
+            return next((letter for letter in self._shown(queue) if about in str(letter["body"])), None)
 
-        eventually(one, within=PATIENCE_SECONDS)
-        letter: dict[str, Any] = json.loads(self.types("dlq", "show", queue).output)
+        letter: dict[str, Any] = eventually(look, within=PATIENCE_SECONDS)
+        counts = {name: int(count) for count, name in map(str.split, self.types("dlq", "list").output.splitlines())}
+        assert counts[queue] >= 1
         return letter
 
-    def gives_back(self, queue: str) -> None:
-        assert self.types("dlq", "redrive", queue).output == "1 given back.\n"
-        assert self.types("dlq", "show", queue).output == ""
+    def gives_back(self, queue: str, about: str) -> None:
+        count, *words = self.types("dlq", "redrive", queue).output.split()
+        assert (int(count) >= 1, words) == (True, ["given", "back."])
+        assert [letter for letter in self._shown(queue) if about in str(letter["body"])] == []
+
+    def _shown(self, queue: str) -> list[dict[str, Any]]:
+        text, letters = self.types("dlq", "show", queue).output.strip(), []
+        while text:
+            letter, end = json.JSONDecoder().raw_decode(text)
+            letters.append(letter)
+            text = text[end:].lstrip()
+        return letters
+
+    def sees_waiting(self, flow: str, subject: str, execution: str = "") -> None:
+        """As soon as an execution with that in its name has stored its task token."""
+        signals = self.functions.get_function_configuration(FunctionName="bilhetagem-flow-signals")
+        table = signals["Environment"]["Variables"]["TASK_TOKENS_TABLE"]
+        key = {"id": {"S": f"{flow}:{subject}"}}
+
+        def waits() -> bool:
+            item = self.running.aws("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+            return item is not None and execution in item["execution"]["S"]
+
+        eventually(waits, within=PATIENCE_SECONDS)
 
     def lets_the_wait_end(self, flow: str, subject: str, given: dict[str, Any]) -> None:
         """A flow that begins again waits until the moment stated in its input, and asks then: that moment has come."""
+        self.sees_waiting(flow, subject, execution="-redrive-")
         deadline = {
             "version": 1,
             "type": "deadline.reached",
@@ -107,9 +130,10 @@ def test_a_request_that_nobody_could_decide(ana: Shopper, operator: Operator, se
     wrong = operator.deployed_wrongly("reservation-requests", TICKETING_URL="")
     with operator.impatient("reservation-requests.fifo"), wrong:
         reservation = request(ana, *sector)["reservation"]
-        letter = operator.sees_one_letter(queue)
+        about = _own_id(reservation)
+        letter = operator.sees(queue, about)
     assert letter["body"]["quantity"] == 1, letter
-    operator.gives_back(queue)
+    operator.gives_back(queue, about)
     await_status(ana, reservation["id"], "HELD")
 
 
@@ -120,10 +144,10 @@ def test_a_reservation_whose_flow_failed(
     reservation = held(ana, *sector)
     with operator.deployed_wrongly("reservation-flow", EVENTS_TOPIC_ARN=""):
         running.pay(pay(ana, reservation["id"])["payment"]["id"])
-        letter = operator.sees_one_letter(queue)
+        letter = operator.sees(queue, _own_id(reservation))
     assert "Misconfigured" in str(letter["body"])
     await_status(ana, reservation["id"], "AWAITING_PAYMENT")
-    operator.gives_back(queue)
+    operator.gives_back(queue, _own_id(reservation))
     given = letter["body"]["input"]
     operator.lets_the_wait_end("reservation", given["reservation_id"], given)
     await_status(ana, reservation["id"], "CONFIRMED")
@@ -132,11 +156,13 @@ def test_a_reservation_whose_flow_failed(
 def test_a_payment_whose_flow_failed(ana: Shopper, running: Any, operator: Operator, sector: tuple[str, str]) -> None:
     queue = "bilhetagem-payment-flow-dlq"
     reservation = held(ana, *sector)
+    payment = pay(ana, reservation["id"])["payment"]
+    operator.sees_waiting("payment", _own_id(payment))
     with operator.deployed_wrongly("payment-flow", TASK_TOKENS_TABLE=""):
-        running.pay(pay(ana, reservation["id"])["payment"]["id"])
-        letter = operator.sees_one_letter(queue)
+        running.pay(payment["id"])
+        letter = operator.sees(queue, _own_id(reservation))
     assert "Misconfigured" in str(letter["body"])
-    operator.gives_back(queue)
+    operator.gives_back(queue, _own_id(reservation))
     given = letter["body"]["input"]
     operator.lets_the_wait_end("payment", given["payment_id"], given)
     await_status(ana, reservation["id"], "CONFIRMED")
@@ -159,9 +185,9 @@ def test_a_signal_that_reached_no_flow(ana: Shopper, running: Any, operator: Ope
     wrong = operator.deployed_wrongly("flow-signals", TASK_TOKENS_TABLE="")
     with operator.impatient("flow-signals"), wrong:
         running.pay(payment["id"])
-        letter = operator.sees_one_letter(queue)
+        letter = operator.sees(queue, _own_id(reservation))
     assert "payment.succeeded" in str(letter["body"])
-    operator.gives_back(queue)
+    operator.gives_back(queue, _own_id(reservation))
     await_status(ana, reservation["id"], "CONFIRMED")
 
 
@@ -175,11 +201,11 @@ def test_an_event_that_notifications_could_not_keep(anybody: Shopper, running: A
         try:
             payload = anybody.data(SIGN_UP, email=email, cpf=_some_cpf(), password=f"Senha-{uuid4().hex}")["signUp"]
             assert payload["errors"] == []
-            letter = operator.sees_one_letter(queue)
+            letter = operator.sees(queue, email)
         finally:
             asyncio.run(_execute(database, "ALTER TABLE mislaid RENAME TO contacts"))
     assert letter["body"]["type"] == "customer.registered"
-    operator.gives_back(queue)
+    operator.gives_back(queue, email)
     eventually(lambda: [mail for mail in running.messages() if email in mail["to"]], within=PATIENCE_SECONDS)
 
 
@@ -191,11 +217,16 @@ def test_a_purchase_that_suggestions_could_not_count(
         reservation = held(ana, *sector)
         running.pay(pay(ana, reservation["id"])["payment"]["id"])
         await_status(ana, reservation["id"], "CONFIRMED")
-        letter = operator.sees_one_letter(queue)
+        letter = operator.sees(queue, _own_id(reservation))
     assert letter["body"]["type"] == "reservation.confirmed"
     before = _signals(running)
-    operator.gives_back(queue)
+    operator.gives_back(queue, _own_id(reservation))
     eventually(lambda: _signals(running) != before, within=PATIENCE_SECONDS)
+
+
+def _own_id(node: dict[str, Any]) -> str:
+    """Its id as messages between services name it."""
+    return b64decode(node["id"]).decode().partition(":")[2]
 
 
 def _signals(running: Any) -> list[Any]:
