@@ -1,12 +1,16 @@
 # The two commands are `make up` and `make test`; `make help` lists the rest.
 UV_VERSION := 0.13.9
+# The oldest and the newest that is supported, and those between: as in pyproject.toml.
+PYTHONS := 3.11 3.12 3.13 3.14
 VENV := .venv
+# Which interpreter a new .venv is made with; by default uv's choice.
+PYTHON ?=
 PY := $(VENV)/bin/python
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test check soak bench-hostile bench-watchers format lock clean-state bench-gateway
+.PHONY: help up install test test-pythons check check-wheels soak bench-hostile bench-watchers drill-small format lock bench-gateway
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -19,12 +23,22 @@ install: $(VENV)/.dev $(VENV)/.graphiql ## make .venv with everything, developme
 test: $(VENV)/.dev $(VENV)/.graphiql ## run all the tests
 	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
+test-pythons: check-wheels ## run all the tests on the oldest and the newest supported Python that this machine has
+	.ci/pythons $(UV) $(PYTHONS)
+
 check: $(VENV)/.dev ## formatter, linter, types, import rules, schema checks
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/bilhetagem schema check
+
+check-wheels: .tools/bin/uv ## every locked package has a wheel for every supported Python
+	@for python in $(PYTHONS); do \
+	  echo "Wheels for Python $$python" && \
+	  $(UV) pip install --quiet --dry-run --python-version $$python --only-binary :all: --no-deps --require-hashes \
+	    --target .tools/none -r locks/dev.txt || exit 1; \
+	done
 
 soak: $(VENV)/.dev ## 100,000 generated operations against the monolith (takes about an hour)
 	FEDERATION_EXAMPLES=50000 $(PY) -m pytest tests/gateway/federation/test_differential.py -q $(ARGS)
@@ -51,7 +65,7 @@ lock: .tools/bin/uv ## resolve the dependencies again and write locks/
 
 # A development environment also runs the platform: never take its tools away again.
 $(VENV)/.runtime: locks/runtime.txt pyproject.toml | .tools/bin/uv
-	@test -x $(PY) || $(UV) venv --quiet $(VENV)
+	@test -x $(PY) || $(UV) venv --quiet $(if $(PYTHON),--python $(PYTHON)) $(VENV)
 	@test -e $(VENV)/.dev || { echo "Installing what running needs into $(VENV) …" && $(UV) pip sync --quiet --require-hashes --python $(PY) locks/runtime.txt && $(UV) pip install --quiet --no-deps --python $(PY) --editable . ; }
 	@touch $@
 
@@ -62,7 +76,7 @@ $(VENV)/.graphiql: $(VENV)/.dev gateway/http/graphiql/package-lock.json gateway/
 	@touch $@
 
 $(VENV)/.dev: locks/dev.txt pyproject.toml | .tools/bin/uv
-	@test -x $(PY) || $(UV) venv --quiet $(VENV)
+	@test -x $(PY) || $(UV) venv --quiet $(if $(PYTHON),--python $(PYTHON)) $(VENV)
 	@echo "Installing everything, development tools included, into $(VENV) …"
 	@$(UV) pip sync --quiet --require-hashes --python $(PY) locks/dev.txt
 	@$(UV) pip install --quiet --no-deps --python $(PY) --editable .

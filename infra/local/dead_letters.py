@@ -1,7 +1,8 @@
 """Dead letters of the running platform: seen, and given back to whom they were meant for.
 
-The emulator has no message move task (`StartMessageMoveTask`), so a letter is sent again first and deleted after; a
-crash in between repeats it, which every consumer bears.
+The emulator has neither a message move task (`StartMessageMoveTask`) nor a list of a dead-letter queue's sources
+(`ListDeadLetterSourceQueues`). So the sources are read from the queues' redrive policies, and a letter is sent again
+first and deleted after; a crash in between repeats it, which every consumer bears.
 """
 
 import json
@@ -53,12 +54,10 @@ class DeadLetters:
     def queues(self) -> dict[str, int]:
         """Names of the dead-letter queues with the number of messages in each."""
         found: dict[str, int] = {}
-        for page in self.sqs.get_paginator("list_queues").paginate():
-            for url in page.get("QueueUrls", []):
-                name = urlsplit(url).path.rpartition("/")[2]
-                if name.endswith(_MARKS):
-                    asked = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
-                    found[name] = int(asked["Attributes"]["ApproximateNumberOfMessages"])
+        for url in self._urls():
+            name = _name_of(url)
+            if name.endswith(_MARKS):
+                found[name] = int(self._attributes(url)["ApproximateNumberOfMessages"])
         return dict(sorted(found.items()))
 
     def show(self, queue: str) -> list[dict[str, Any]]:
@@ -78,23 +77,42 @@ class DeadLetters:
         ]
 
     def redrive(self, queue: str) -> int:
-        """Gives every message back and returns how many.
+        """Gives every message that lies there now back, and returns how many.
 
         A queue's dead letter goes to that queue; a state machine's starts an execution of it with the same input.
         Raises LocalFault for a letter that names neither; it stays, and so do those after it.
         """
         url = self._url(queue)
-        sources = self.sqs.list_dead_letter_source_queues(QueueUrl=url).get("queueUrls", [])
+        source = self._source_of(url)
+        # One that dies again at once is not given back for ever.
+        most = int(self._attributes(url)["ApproximateNumberOfMessages"])
         given_back = 0
-        while letters := self._take(url, most=10):
+        while given_back < most and (letters := self._take(url, most=1)):
             for letter in letters:
-                if sources:
-                    self._send_again(sources[0], letter)
+                if source is not None:
+                    self._send_again(source, letter)
                 else:
                     self._start_again(letter)
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
                 given_back += 1
         return given_back
+
+    def _source_of(self, url: str) -> str | None:
+        """The URL of the queue whose redrive policy names this one; None for a state machine's."""
+        own = self._attributes(url)["QueueArn"]
+        for other in self._urls():
+            policy = json.loads(self._attributes(other).get("RedrivePolicy", "{}"))
+            if policy.get("deadLetterTargetArn") == own:
+                return other
+        return None
+
+    def _urls(self) -> list[str]:
+        pages = self.sqs.get_paginator("list_queues").paginate()
+        return [url for page in pages for url in page.get("QueueUrls", [])]
+
+    def _attributes(self, url: str) -> dict[str, str]:
+        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return {str(name): value for name, value in attributes.items()}
 
     def _send_again(self, source: str, letter: "MessageTypeDef") -> None:
         fifo: dict[str, str] = {}
@@ -148,6 +166,10 @@ class DeadLetters:
             return self.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
         except self.sqs.exceptions.QueueDoesNotExist as exc:
             raise LocalFault(f"There is no queue {queue}: `bilhetagem dlq list` names them.") from exc
+
+
+def _name_of(url: str) -> str:
+    return urlsplit(url).path.rpartition("/")[2]
 
 
 def _readable(body: str) -> Any:

@@ -22,6 +22,7 @@ from infra.local import ministack
 from infra.local.demo import suggestions_default
 from infra.local.faults import DeploymentFailed
 from infra.local.identity import Identity
+from infra.local.patience import Patience
 from infra.local.services import SENDER_EMAIL, Ports
 from infra.local.shares import CONSUMERS, share_of
 
@@ -33,7 +34,6 @@ TEMPLATE = Path(__file__).resolve().parents[1] / "template" / "application.templ
 STACK = "bilhetagem-application"
 CODE_BUCKET = "bilhetagem-code"
 WORKERS_KEY_PARAMETER = "/bilhetagem/workers/service-token-key"
-_DEPLOY_SECONDS = 120.0
 _DIGEST_TAG = "bilhetagem:digest"
 # A fixed date in the archive: the same code is the same object.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -195,7 +195,7 @@ class Deployer:
         return next((stack for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"), None)
 
     def _wait(self, client: "CloudFormationClient", *, gone: bool) -> None:
-        deadline = time.monotonic() + _DEPLOY_SECONDS
+        patience = Patience(lambda: self._events(client))
         while True:
             stack = self._stack(client)
             status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
@@ -203,9 +203,16 @@ class Deployer:
                 return
             if not status.endswith("_IN_PROGRESS"):
                 raise DeploymentFailed(f"The stack {STACK} is {status}: {self._first_failure(client)}")
-            if time.monotonic() > deadline:
-                raise DeploymentFailed(f"The stack {STACK} is still {status} after {_DEPLOY_SECONDS:.0f} s.")
+            if patience.is_over():
+                raise DeploymentFailed(f"The stack {STACK} is still {status}: {patience.why}.")
             time.sleep(0.1)
+
+    def _events(self, client: "CloudFormationClient") -> int:
+        """How many things have happened to the stack."""
+        try:
+            return len(client.describe_stack_events(StackName=STACK)["StackEvents"])
+        except ClientError:
+            return 0
 
     def _first_failure(self, client: "CloudFormationClient") -> str:
         events = client.describe_stack_events(StackName=STACK)["StackEvents"]

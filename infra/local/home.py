@@ -13,17 +13,18 @@ from typing import Any
 import msgspec
 
 from infra.local.faults import AlreadyRunning, HomeUnusable, NotRunning
+from infra.local.parts import PartStatus
 from infra.local.postgres.binaries import reachable_by_others, server_account
 
 _MARK = "bilhetagem-home"
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What a running platform tells about itself; `status` is what `bilhetagem status --json` prints."""
+    """What a running platform tells about itself: addresses and sign-ins in `status`, how each part is in `parts`."""
 
     pid: int
-    processes: dict[str, int]
     status: dict[str, Any]
+    parts: dict[str, PartStatus]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,15 @@ class Home:
     @property
     def ministack(self) -> Path:
         return self.directory / "ministack"
+
+    @property
+    def sandbox(self) -> Path:
+        return self.directory / "sandbox"
+
+    @property
+    def letters(self) -> Path:
+        """What the emulated AWS sent to people; the mailbox shows it."""
+        return self.directory / "mailbox"
 
     @property
     def postgres(self) -> Path:
@@ -69,8 +79,9 @@ class Home:
                 mark.write_text("The local platform keeps its data, keys and logs here.\n")
             if not os.access(self.directory, os.W_OK | os.X_OK):
                 raise PermissionError(13, "no permission", str(self.directory))
-            for folder in (self.logs, self.identity):
+            for folder in (self.logs, self.identity, self.ministack, self.letters, self.sandbox):
                 folder.mkdir(mode=0o700, exist_ok=True)
+                folder.chmod(0o700)  # those of earlier versions were readable by others
             outside = self.postgres.parent
             if outside != self.directory:
                 outside.mkdir(mode=0o711, exist_ok=True)

@@ -9,7 +9,7 @@ It is told what to do by lines of JSON on its standard input and answers on its 
     {"op": "run", "name", "module", "arguments", "environment", "log", "rank"}            → {"started": name, "pid"}
     {"op": "execute", "name", "arguments", …, "directory", "account": [uid, gid] | null}  → {"started": name, "pid"}
     {"op": "preload", "modules": […]}                                                     → {"preloaded": seconds}
-    {"op": "end", "name"}
+    {"op": "end", "name", "forced": false | true}      (true = SIGKILL)
     at the end of a process: {"ended": name, "pid", "code"}     (code as in `subprocess`: negative = signal)
 
 When its input ends, whether closed on purpose or because the commanding process was killed, every child is ended,
@@ -30,6 +30,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+_TO_END = {signal.SIGINT, signal.SIGTERM}
 _PATIENCE_SECONDS = {signal.SIGTERM: 12.0, signal.SIGKILL: 3.0}
 
 
@@ -91,15 +92,18 @@ class Launcher:
             case "end":
                 for pid, child in self._children.items():
                     if child.name == command["name"]:
-                        _signal_group(pid, child.farewell)
+                        _signal_group(pid, signal.SIGKILL if command["forced"] else child.farewell)
 
     def _fork(self, command: dict[str, Any]) -> None:
         # Whoever hears that the process has started may read its log at once.
         os.close(os.open(command["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         sys.stdout.flush()
+        # A signal that comes before the child has stopped ignoring it, as this process does, waits for that.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _TO_END)
         pid = os.fork()
         if pid == 0:
             _become(command)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_END)
         # Both sides make the group, whoever comes first: no signal may miss it.
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)
@@ -145,6 +149,9 @@ def _become(command: dict[str, Any]) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_END)
+        # What the platform keeps is for its owner alone, whatever the terminal's own mask.
+        os.umask(0o077)
         log = os.open(command["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((nothing, 0), (log, 1), (log, 2)):

@@ -7,11 +7,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from infra.local.faults import ExtraMissing
+from infra.local.faults import ExtraMissing, NotReadyInTime
 from infra.local.shares import ACCOUNT_CONCURRENCY
 
 REGION = "sa-east-1"
 ACCOUNT = "000000000000"
+_SAVE_SECONDS = 130.0
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
@@ -19,13 +20,14 @@ def command() -> list[str]:
     """Raises ExtraMissing without the `local` extra."""
     if importlib.util.find_spec("ministack") is None:
         raise ExtraMissing("ministack is not installed here: install the extra with `pip install 'bilhetagem[local]'`.")
-    return [sys.executable, "-m", "ministack"]
+    return [sys.executable, "-m", "infra.local.emulator"]
 
 
-def environment(port: int, directory: Path, *, persistent: bool = True) -> dict[str, str]:
+def environment(port: int, directory: Path, *, persistent: bool = True, letters: Path | None = None) -> dict[str, str]:
     """The environment of the child: one port on 127.0.0.1, no SFTP or MQTT listener, its state below `directory`.
 
-    ministack writes its state when it is ended with SIGTERM; objects of S3 are files from the start.
+    What it acknowledged outlives it (see `infra.local.emulator`); objects of S3 are files from the start.
+    What it sends to people is kept in the folder `letters`.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = directory / "tmp"
@@ -43,6 +45,7 @@ def environment(port: int, directory: Path, *, persistent: bool = True) -> dict[
         "IOT_MTLS_ENABLED": "0",
         "PERSIST_STATE": "1" if persistent else "0",
         "STATE_DIR": str(directory / "state"),
+        **({} if letters is None else {"LETTERS_DIR": str(letters)}),
         "S3_PERSIST": "1" if persistent else "0",
         "S3_DATA_DIR": str(directory / "s3"),
         # Code of functions and the pid file go to the temporary folder: keep one home's apart from another's.
@@ -52,6 +55,16 @@ def environment(port: int, directory: Path, *, persistent: bool = True) -> dict[
         "LOG_LEVEL": "INFO",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def save(endpoint: str) -> None:
+    """Takes a snapshot of all its state now. Raises NotReadyInTime when it cannot."""
+    request = urllib.request.Request(f"{endpoint}/_bilhetagem/snapshot", method="POST")  # noqa: S310 (our own child)
+    try:
+        with urllib.request.urlopen(request, timeout=_SAVE_SECONDS):  # noqa: S310
+            pass
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as exc:
+        raise NotReadyInTime(f"The emulated AWS could not save its state ({exc}).") from exc
 
 
 def is_ready(endpoint: str) -> bool:

@@ -21,9 +21,9 @@ from typing import IO
 
 from infra.local import ministack
 from infra.local.faults import NotReadyInTime, ProcessDied
+from infra.local.patience import SILENCE_SECONDS, Patience, cpu_time, log_length
 from infra.local.postgres.server import free_port, start_postgres
 
-_START_SECONDS = 60.0
 State = dict[str, str]
 
 
@@ -61,8 +61,7 @@ def _shared(kind: str, directory: Path) -> Iterator[State]:
             fcntl.flock(users, fcntl.LOCK_SH)
             state = _read(directory)
             if state is None:
-                _start_keeper(kind, directory)
-                state = _wait_for_state(directory)
+                state = _wait_for_state(directory, _start_keeper(kind, directory))
         yield state
 
 
@@ -74,7 +73,8 @@ def _read(directory: Path) -> State | None:
     return state
 
 
-def _start_keeper(kind: str, directory: Path) -> None:
+def _start_keeper(kind: str, directory: Path) -> int:
+    """Gives its pid."""
     (directory / "failure.txt").unlink(missing_ok=True)
     with (directory / "keeper.log").open("ab") as log:
         keeper = subprocess.Popen(  # noqa: S603 (our own module)
@@ -86,16 +86,18 @@ def _start_keeper(kind: str, directory: Path) -> None:
         )
     # It outlives this process by design, and says so in the lock: nobody waits for it.
     keeper.returncode = 0
+    return keeper.pid
 
 
-def _wait_for_state(directory: Path) -> State:
-    deadline = time.monotonic() + _START_SECONDS
+def _wait_for_state(directory: Path, keeper: int) -> State:
+    # The keeper, with the same patience, writes why its server does not start; this is for a keeper that cannot.
+    patience = Patience(lambda: cpu_time(keeper), silence=2 * SILENCE_SECONDS)
     failure = directory / "failure.txt"
     while (state := _read(directory)) is None:
         if failure.exists() and failure.stat().st_size:
             raise ProcessDied(failure.read_text())
-        if time.monotonic() > deadline:
-            raise NotReadyInTime(f"The shared server did not start: see {directory / 'keeper.log'}.")
+        if patience.is_over():
+            raise NotReadyInTime(f"The shared server did not start ({patience.why}): see {directory / 'keeper.log'}.")
         time.sleep(0.02)
     return state
 
@@ -160,9 +162,9 @@ def _keep_ministack(directory: Path) -> tuple[State, Callable[[], None]]:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(5)
 
-    deadline = time.monotonic() + _START_SECONDS
+    patience = Patience(lambda: (log_length(directory / "ministack.log"), cpu_time(process.pid)))
     while not ministack.is_ready(endpoint):
-        if process.poll() is not None or time.monotonic() > deadline:
+        if process.poll() is not None or patience.is_over():
             stop()
             raise ProcessDied((directory / "ministack.log").read_text(errors="replace")[-500:])
         time.sleep(0.05)

@@ -5,6 +5,7 @@ import threading
 from base64 import b64decode
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -17,24 +18,29 @@ import pytest
 
 from infra.local import ministack, platform
 from infra.local.home import Home
-from infra.local.services import Ports
+from infra.local.parts import PartStatus
+from infra.local.patience import LONGEST_SECONDS, Patience
+from infra.local.services import Ports, Service
 from tests.journeys.front_door import Shopper
 
 T = TypeVar("T")
-START_SECONDS = 120
 
 
 class RunningPlatform:
     """The platform on a thread's event loop, so that tests can be written like a client: one step after another."""
 
     def __init__(self, directory: Path, ports: Ports) -> None:
+        self.directory = directory
         self._started = threading.Event()
+        self._steps: list[tuple[str, str]] = []
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run(directory, ports)), name="platform")
 
     def start(self) -> None:
         self._thread.start()
-        assert self._started.wait(START_SECONDS), "the platform did not start"
+        patience = Patience(lambda: len(self._steps), silence=LONGEST_SECONDS)
+        while not self._started.wait(1):
+            assert not patience.is_over(), f"the platform did not start: {patience.why} after {self._steps[-1:]}"
         if self._failure is not None:
             self._thread.join()
             raise self._failure
@@ -48,7 +54,8 @@ class RunningPlatform:
     async def _run(self, directory: Path, ports: Ports) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         try:
-            async with platform.start(directory, ports=ports) as self._platform:
+            starting = platform.start(directory, ports=ports, progress=lambda *step: self._steps.append(step))
+            async with starting as self._platform:
                 self._started.set()
                 await self._stopping.wait()
         except BaseException as exc:
@@ -56,7 +63,8 @@ class RunningPlatform:
             self._started.set()
 
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        """As long as the work itself is willing to wait, which gives up when nothing gets on."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(LONGEST_SECONDS)
 
     @property
     def status(self) -> dict[str, Any]:
@@ -69,6 +77,45 @@ class RunningPlatform:
     @property
     def customer_email(self) -> str:
         return str(self.status["demo"]["customer"]["email"])
+
+    @property
+    def parts(self) -> dict[str, PartStatus]:
+        """How each part of the platform is now."""
+        return {name: part.status for name, part in self._platform.parts.items()}
+
+    def aws(self, service: str) -> Any:
+        """A client of the emulated AWS."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.status["aws"],
+            region_name=ministack.REGION,
+            aws_access_key_id=ministack.CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=ministack.CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def variables(self, service: str) -> dict[str, str]:
+        """The environment of a service."""
+        return self._platform.services[service].environment
+
+    def database(self, service: str) -> str:
+        """The DSN of a service's database."""
+        url = self.variables(service)["DATABASE_URL"]
+        return url.replace("postgresql+asyncpg", "postgresql")
+
+    @contextmanager
+    def told(self, service: str, **variables: str) -> Iterator[None]:
+        """The service runs with these variables in its environment, as after a wrong deployment."""
+        right = self._platform.services[service]
+        self._begin_again(replace(right, environment={**right.environment, **variables}))
+        try:
+            yield
+        finally:
+            self._begin_again(right)
+
+    def _begin_again(self, service: Service) -> None:
+        self._platform.services[service.name] = service
+        self._wait_for(self._platform.stop_service(service.name))
+        self._wait_for(self._platform.start_service(service.name))
 
     @contextmanager
     def without(self, service: str) -> Iterator[None]:
@@ -83,13 +130,7 @@ class RunningPlatform:
         """Its time is over, and the minute strikes at which the schedule calls the function that tidies up."""
         own_id = UUID(b64decode(reservation_id).decode().partition(":")[2])
         self._wait_for(self._move_end_of_hold(own_id))
-        functions = boto3.client(
-            "lambda",
-            endpoint_url=self.status["aws"],
-            region_name=ministack.REGION,
-            aws_access_key_id=ministack.CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=ministack.CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
+        functions = self.aws("lambda")
         assert functions.invoke(FunctionName="bilhetagem-sweep-holds", Payload=b"{}")["StatusCode"] == 200
 
     def open_gates(self, session_id: str) -> None:
@@ -97,8 +138,7 @@ class RunningPlatform:
         self._wait_for(self._move_session(UUID(b64decode(session_id).decode().partition(":")[2])))
 
     async def _move_session(self, session_id: UUID) -> None:
-        url = self._platform.services["ticketing"].environment["DATABASE_URL"]
-        database = await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
+        database = await asyncpg.connect(self.database("ticketing"))
         try:
             soon = "UPDATE sessions SET starts_at = now() + interval '2 hours' WHERE id = $1"
             await database.execute(soon, session_id)
@@ -133,8 +173,7 @@ class RunningPlatform:
     @asynccontextmanager
     async def _ticketing(self) -> AsyncIterator[Any]:
         """A connection to its database."""
-        url = self._platform.services["ticketing"].environment["DATABASE_URL"]
-        database = await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
+        database = await asyncpg.connect(self.database("ticketing"))
         try:
             yield database
         finally:

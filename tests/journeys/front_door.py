@@ -26,7 +26,7 @@ class Shopper:
             self.url,
             json={"query": document, "variables": variables},
             headers=self.headers,
-            timeout=20,
+            timeout=60,
         )
         body: dict[str, Any] = response.json()
         return body
@@ -42,7 +42,7 @@ class Shopper:
         """The parts of an answer that may come in parts (`multipart/mixed`)."""
         headers = {**self.headers, "Accept": "multipart/mixed"}
         body = {"query": document, "variables": variables}
-        response = httpx.post(self.url, json=body, headers=headers, timeout=20)
+        response = httpx.post(self.url, json=body, headers=headers, timeout=60)
         assert response.headers["content-type"].startswith("multipart/mixed")
         _, *parts, end = response.content.split(b"\r\n---")
         assert end == b"--\r\n"
@@ -78,7 +78,7 @@ class Shopper:
                 json.dumps({"id": "1", "type": "subscribe", "payload": {"query": document, "variables": variables}})
             )
 
-            def next_event(timeout: float = 20) -> dict[str, Any]:
+            def next_event(timeout: float = 60) -> dict[str, Any]:
                 while True:
                     message: dict[str, Any] = json.loads(socket.recv(timeout))
                     if message["type"] not in {"ping", "pong"}:
@@ -87,7 +87,7 @@ class Shopper:
             yield next_event
 
 
-def eventually(what: Callable[[], Any], *, within: float = 30, every: float = 0.1) -> Any:
+def eventually(what: Callable[[], Any], *, within: float = 120, every: float = 0.1) -> Any:
     """The first true value of `what`, asked again until `within` seconds have passed.
 
     A deadline for a broken platform, not a measurement: nothing passes or fails by how fast it answers.

@@ -54,7 +54,7 @@ def await_status(shopper: Shopper, reservation_id: str, *statuses: str) -> dict[
         reservation: dict[str, Any] | None = shopper.data(STATUS, r=reservation_id)["reservation"]
         return reservation if reservation and reservation["status"] in statuses else None
 
-    reservation: dict[str, Any] = eventually(arrived, within=45)
+    reservation: dict[str, Any] = eventually(arrived, within=120)
     return reservation
 
 

@@ -19,7 +19,7 @@ from gateway.experience.errors import SourceRefused, SourceUnavailable
 from gateway.experience.ids import decode, encode
 from gateway.experience.loaders import Question
 from gateway.experience.resolvers.read_suggestion import read_suggestion
-from gateway.experience.types import Suggestion
+from gateway.experience.types import Suggestion, SuggestionReason
 
 MOST: Final = 20
 DEFAULT_FIRST: Final = 3
@@ -106,7 +106,11 @@ async def _suggest(context: Context, path: list[str | int], first: int, occasion
     }
     try:
         described = await context.loaders.suggested.load(msgspec.json.encode(wanted))
-        return [read_suggestion(one) for one in described][:first]
+        suggested = [read_suggestion(one) for one in described][:first]
+        if any(one.reason is SuggestionReason.DEFAULT for one in suggested):
+            # The service has nothing of its own to say, and serves defaults instead: told as ours are.
+            context.degrade(path, "suggestions", "default")
+        return suggested
     except (SourceUnavailable, SourceRefused) as exc:
         reason = exc.reason if isinstance(exc, SourceUnavailable) else "refused"
         context.degrade(path, exc.source, reason)

@@ -9,12 +9,11 @@ import typer
 
 from infra.local.commands.telling import HomeOption, faults_as_sentences, home_of
 
-_PATIENCE_SECONDS = 60.0
-
 
 def down(home: HomeOption = None) -> None:
     """End the platform that runs in this home; its data stay."""
     from infra.local.faults import NotReadyInTime
+    from infra.local.patience import Patience, log_length
 
     with faults_as_sentences():
         place = home_of(home)
@@ -22,9 +21,9 @@ def down(home: HomeOption = None) -> None:
         pid = place.record().pid
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        patience = Patience(lambda: [log_length(log) for log in sorted(place.logs.glob("*.log"))])
         while place.is_running():
-            if time.monotonic() > deadline:
+            if patience.is_over():
                 raise NotReadyInTime(f"The platform (process {pid}) does not end: see {place.logs}.")
             time.sleep(0.1)
         typer.echo("Ended.")

@@ -30,7 +30,7 @@ def up(
 async def _up(directory: Path, port: int, fresh: bool) -> None:
     from rich.console import Console
 
-    from infra.local.faults import LocalFault
+    from infra.local.faults import AlreadyRunning, LocalFault
 
     console = Console(stderr=True)
     running = asyncio.current_task()
@@ -51,8 +51,10 @@ async def _up(directory: Path, port: int, fresh: bool) -> None:
         if not asked_to_end:
             raise
         console.print("Ended.")
+    except AlreadyRunning:
+        raise
     except LocalFault:
-        console.print("Nothing is left running.")
+        console.print("Nothing of it is left running.")
         raise
 
 
@@ -60,16 +62,17 @@ async def _run(directory: Path, port: int, fresh: bool, console: "Console") -> N
     from infra.local.platform import start
     from infra.local.services import Ports
 
+    def tell(sentence: str) -> None:
+        console.print(sentence, markup=False, soft_wrap=True)
+
     began = time.monotonic()
     async with contextlib.AsyncExitStack() as stack:
         with _Progress(console) as progress:
             platform = await stack.enter_async_context(
-                start(directory, ports=Ports.from_base(port), fresh=fresh, progress=progress.tell)
+                start(directory, ports=Ports.from_base(port), fresh=fresh, progress=progress.tell, news=tell)
             )
         _show(platform, console, time.monotonic() - began)
-        death = await platform.died()
-        console.print("[red]A process ended; ending the others.[/red]")
-        raise death
+        raise await platform.died()
 
 
 class _Progress:

@@ -1,11 +1,13 @@
 """A data folder of PostgreSQL: made whole or not at all, checked before use, prepared again as often as wanted."""
 
+import contextlib
 import os
 import secrets
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,12 +106,34 @@ class Cluster:
         pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
         if pid and self._is_our_server(pid):
             os.kill(pid, signal.SIGINT)  # fast shutdown
-            deadline = time.monotonic() + 20
-            while self._is_our_server(pid):
-                if time.monotonic() > deadline:
-                    raise HomeUnusable(f"An earlier PostgreSQL server (process {pid}) of {self.data} does not end.")
-                time.sleep(0.05)
+            if not _comes_true(lambda: not self._is_our_server(pid), 20):
+                raise HomeUnusable(f"An earlier PostgreSQL server (process {pid}) of {self.data} does not end.")
+        self._end_orphans()
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _end_orphans(self) -> None:
+        """Ends the connections' processes of a server that was killed: its data must have one server only.
+
+        They are in sessions of their own, so that no signal to the server's group reaches them, and they notice its
+        death only between two statements. They work in the data folder, by which they are known (on Linux; elsewhere
+        the new server waits for them, and is started again until they are gone).
+        """
+        for number, patience in ((signal.SIGQUIT, 5), (signal.SIGKILL, 5)):
+            for pid in self._inhabitants():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            if _comes_true(lambda: not self._inhabitants(), patience):
+                return
+        raise HomeUnusable(f"Processes of an earlier PostgreSQL server of {self.data} do not end.")
+
+    def _inhabitants(self) -> list[int]:
+        """The processes whose working folder is the data folder, but zombies."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "cwd").readlink() == self.data.resolve():
+                    found.append(int(process.name))
+        return found
 
     def _is_our_server(self, pid: int) -> bool:
         try:
@@ -128,6 +152,13 @@ class Cluster:
             return (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
+
+
+def _comes_true(what: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (true := what()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return true
 
 
 def prepare_cluster(directory: Path, password: str, *, durable: bool = True) -> Cluster:

@@ -14,9 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from infra.local.faults import NotReadyInTime, ProcessDied
+from infra.local.patience import Patience, cpu_time, log_length
 from infra.local.postgres.cluster import APPLICATION_ROLE, Cluster, credentials, prepare_cluster
-
-_START_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -96,11 +95,11 @@ def free_ports(count: int) -> list[int]:
 
 
 def _wait(server: PostgresServer, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+    patience = Patience(lambda: (log_length(log), cpu_time(server.process.pid)))
     while not server.cluster.accepts_connections():
         if server.process.poll() is not None:
             lines = log.read_text(errors="replace").splitlines() or ["it left no message"]
             raise ProcessDied(f"PostgreSQL ended while starting: {lines[-1]}")
-        if time.monotonic() > deadline:
-            raise NotReadyInTime(f"PostgreSQL did not start within {_START_SECONDS:.0f} s: see {log}.")
+        if patience.is_over():
+            raise NotReadyInTime(f"PostgreSQL did not start ({patience.why}): see {log}.")
         time.sleep(0.02)

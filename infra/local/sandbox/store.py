@@ -33,7 +33,9 @@ class Store:
 
     def __init__(self, folder: Path | None) -> None:
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # SQLite gives the files beside it the permissions of this one.
+            (folder / "sandbox.sqlite3").touch(mode=0o600)
         path = ":memory:" if folder is None else str(folder / "sandbox.sqlite3")
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")

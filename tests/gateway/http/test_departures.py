@@ -17,7 +17,7 @@ async def leave_early(address: str, behind: Behind, query: str, accept: str = "a
     body = b'{"query":"%s"}' % query.encode()
     head = b"POST /graphql HTTP/1.1\r\nHost: test\r\nAccept: %s\r\nContent-Type: application/json\r\n"
     writer.write(head % accept.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-    await asyncio.wait_for(behind.asked.wait(), 3)
+    await asyncio.wait_for(behind.asked.wait(), 60)
     writer.close()
     await writer.wait_closed()
 
@@ -25,7 +25,7 @@ async def leave_early(address: str, behind: Behind, query: str, accept: str = "a
 async def test_a_query_is_given_up_with_its_client(address: str, behind: Behind, client: httpx.AsyncClient) -> None:
     behind.held = asyncio.Event()
     await leave_early(address, behind, "{ greeting }")
-    await asyncio.wait_for(behind.given_up.wait(), 3)
+    await asyncio.wait_for(behind.given_up.wait(), 60)
     assert (await client.post("/graphql", json={"query": "{ who }"})).json() == {"data": {"who": None}}
 
 
@@ -43,7 +43,7 @@ async def test_so_is_one_over_a_websocket(address: str, behind: Behind, way: str
         await socket.send('{"type":"connection_init"}')
         await socket.recv()
         await socket.send('{"type":"subscribe","id":"1","payload":{"query":"mutation { touch }"}}')
-        await asyncio.wait_for(behind.asked.wait(), 3)
+        await asyncio.wait_for(behind.asked.wait(), 60)
         if way == "completes the operation":
             await socket.send('{"type":"complete","id":"1"}')
             await goes_on(behind)
@@ -57,7 +57,7 @@ async def goes_on(behind: Behind) -> None:
         await asyncio.wait_for(behind.given_up.wait(), 0.4)
     assert behind.held is not None
     behind.held.set()
-    await asyncio.wait_for(behind.done.wait(), 3)
+    await asyncio.wait_for(behind.done.wait(), 60)
 
 
 async def test_a_client_that_waits_long_has_its_answer(client: httpx.AsyncClient, behind: Behind) -> None:

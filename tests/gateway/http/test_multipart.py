@@ -119,4 +119,4 @@ async def test_who_leaves_between_parts_is_waited_for_no_longer(client: httpx.As
         async for chunk in response.aiter_raw():
             if b"hasNext" in chunk:
                 break
-    await asyncio.wait_for(behind.given_up.wait(), 3)
+    await asyncio.wait_for(behind.given_up.wait(), 60)

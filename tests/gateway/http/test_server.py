@@ -54,7 +54,7 @@ async def address(app: App) -> AsyncIterator[tuple[str, int]]:
     async with serve(app, lifespan="off") as found:
         host, port = found.split(":")
         _, writer = await ask((host, int(port)), "/held")
-        await asyncio.wait_for(app.held.wait(), 5)
+        await asyncio.wait_for(app.held.wait(), 60)
         yield host, int(port)
         app.may_end.set()
         writer.close()
@@ -72,10 +72,10 @@ async def ask(address: tuple[str, int], *targets: str, more: str = "") -> tuple[
 
 async def read_answer(reader: asyncio.StreamReader) -> int:
     """The body's length."""
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-    assert await asyncio.wait_for(reader.readexactly(length), 5) == b"x" * length
+    assert await asyncio.wait_for(reader.readexactly(length), 60) == b"x" * length
     return length
 
 
@@ -94,15 +94,15 @@ async def test_answers_are_whole_and_in_order(address: tuple[str, int]) -> None:
 async def test_a_connection_that_is_to_be_closed_ends_behind_its_answer(address: tuple[str, int]) -> None:
     reader, writer = await ask(address, "/echo?100000", more="Connection: close\r\n")
     assert await read_answer(reader) == 100_000
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await asyncio.wait_for(reader.read(), 60) == b""
     writer.close()
 
 
 async def test_what_is_sent_first_does_not_wait_for_what_comes_later(address: tuple[str, int], app: App) -> None:
     reader, writer = await ask(address, "/stream")
-    await asyncio.wait_for(reader.readuntil(b"5\r\nfirst\r\n"), 5)
+    await asyncio.wait_for(reader.readuntil(b"5\r\nfirst\r\n"), 60)
     app.may_end.set()
-    await asyncio.wait_for(reader.readuntil(b"4\r\nlast\r\n0\r\n\r\n"), 5)
+    await asyncio.wait_for(reader.readuntil(b"4\r\nlast\r\n0\r\n\r\n"), 60)
     writer.close()
 
 
@@ -111,7 +111,7 @@ async def test_websockets_go_through(address: tuple[str, int]) -> None:
     async with connect(f"ws://{host}:{port}/") as socket:
         for text in ("one", "two" * 100_000):
             await socket.send(text)
-            assert await asyncio.wait_for(socket.recv(), 5) == text
+            assert await asyncio.wait_for(socket.recv(), 60) == text
 
 
 async def test_a_client_that_resets_its_connection_disturbs_nobody(address: tuple[str, int]) -> None:

@@ -25,14 +25,14 @@ async def send(socket: ClientConnection, **message: Any) -> None:
 
 
 async def read(socket: ClientConnection) -> Any:
-    return json.loads(await asyncio.wait_for(socket.recv(), 3))
+    return json.loads(await asyncio.wait_for(socket.recv(), 60))
 
 
 async def close_code(socket: ClientConnection) -> int | None:
     """The code with which the server closes, whatever it says before."""
     with suppress(ConnectionClosed):
         while True:
-            await asyncio.wait_for(socket.recv(), 3)
+            await asyncio.wait_for(socket.recv(), 60)
     return socket.close_code
 
 
@@ -117,7 +117,7 @@ async def test_completing_ends_the_stream_behind(address: str, behind: Behind) -
         await send(socket, type="subscribe", id="1", payload={"query": "subscription { forever }"})
         assert (await read(socket))["payload"] == {"data": {"forever": 1}}
         await send(socket, type="complete", id="1")
-        await asyncio.wait_for(behind.ended.wait(), 3)
+        await asyncio.wait_for(behind.ended.wait(), 60)
         await send(socket, type="complete", id="never begun")
         await send(socket, type="ping")
         assert await read(socket) == {"type": "pong"}
@@ -127,7 +127,7 @@ async def test_going_away_ends_the_stream_behind(address: str, behind: Behind) -
     async with opened(address) as socket:
         await send(socket, type="subscribe", id="1", payload={"query": "subscription { forever }"})
         await read(socket)
-    await asyncio.wait_for(behind.ended.wait(), 3)
+    await asyncio.wait_for(behind.ended.wait(), 60)
 
 
 async def test_operations_on_a_connection_are_counted(address: str) -> None:

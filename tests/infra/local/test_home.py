@@ -11,10 +11,12 @@ from infra.local.home import Home, Record, default_home
 
 
 def test_a_home_is_made_with_private_folders(place: Path) -> None:
+    """Also a home of an earlier version, whose sandbox others could read."""
     home = Home(place)
     home.prepare()
+    home.sandbox.chmod(0o755)
     home.prepare()
-    for folder in (home.logs, home.identity):
+    for folder in (home.logs, home.identity, home.ministack, home.letters, home.sandbox):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(place.stat().st_mode) & stat.S_IROTH == 0
 
@@ -73,7 +75,7 @@ def test_a_record_counts_only_while_its_platform_runs(place: Path) -> None:
     """A record that a killed platform left behind is not believed."""
     home = Home(place)
     home.prepare()
-    record = Record(pid=os.getpid(), processes={"gateway": 1}, status={"gateway": "http://127.0.0.1:1/graphql"})
+    record = Record(pid=os.getpid(), status={"gateway": "http://127.0.0.1:1/graphql"}, parts={})
     with home.locked():
         home.write_record(record)
         assert home.record() == record

@@ -12,22 +12,26 @@ from pathlib import Path
 import pytest
 
 from infra.local.faults import LocalFault, NotReadyInTime, PortTaken, ProcessDied
-from infra.local.supervisor import Supervisor, check_ports
+from infra.local.supervisor import Process, Readiness, Supervisor, check_ports, obituary
 
 Gone = Callable[[int, float], bool]
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 SLEEP = ["/bin/sleep", "60"]
 
 
+def has_written(log: Path, what: str = "") -> Callable[[], Readiness]:
+    return lambda: Readiness.READY if log.read_text().strip() and what in log.read_text() else Readiness.SILENT
+
+
 async def test_a_module_runs_with_exactly_its_environment(tmp_path: Path) -> None:
     async with Supervisor(tmp_path) as supervisor:
         await supervisor.preload(["json", "decimal"])
         environment = {**ENVIRONMENT, "GREETING": "olá"}
-        process = await supervisor.run_module("env", "tests_env", [], environment, lasting=False)
+        process = await supervisor.run_module("env", "tests_env", [], environment)
         with pytest.raises(ProcessDied, match=r"env ended with status 1 .*tests_env"):
-            await supervisor.finish(process, 10)
-        process = await supervisor.run_module("platform", "platform", [], environment, lasting=False)
-        await supervisor.finish(process, 10)
+            await supervisor.finish(process)
+        process = await supervisor.run_module("platform", "platform", [], environment)
+        await supervisor.finish(process)
     assert "Linux" in (tmp_path / "platform.log").read_text() or sys.platform != "linux"
 
 
@@ -38,11 +42,11 @@ async def test_nothing_runs_after_the_block_not_even_grandchildren(tmp_path: Pat
         stubborn = await supervisor.execute(
             "stubborn", ["/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.2; done"], ENVIRONMENT, rank=2
         )
-        await supervisor.ready(shell, lambda: (tmp_path / "shell.log").read_text().strip(), 5)
-        await supervisor.ready(stubborn, lambda: (tmp_path / "stubborn.log").read_text().strip(), 5)
+        await supervisor.ready(shell, has_written(tmp_path / "shell.log"))
+        await supervisor.ready(stubborn, has_written(tmp_path / "stubborn.log"))
         grandchild = int((tmp_path / "shell.log").read_text())
     for pid in (shell.pid, grandchild, stubborn.pid):
-        assert gone(pid, 2)
+        assert gone(pid, 60)
 
 
 async def test_a_fault_inside_ends_every_process(tmp_path: Path, gone: Gone) -> None:
@@ -55,7 +59,7 @@ async def test_a_fault_inside_ends_every_process(tmp_path: Path, gone: Gone) -> 
 
     with pytest.raises(LocalFault, match="half-way"):
         await fail_half_way()
-    assert gone(pids[0], 2)
+    assert gone(pids[0], 60)
 
 
 async def test_a_start_that_nobody_waits_for_any_more_ends_like_the_others(tmp_path: Path, gone: Gone) -> None:
@@ -65,7 +69,7 @@ async def test_a_start_that_nobody_waits_for_any_more_ends_like_the_others(tmp_p
         await asyncio.sleep(0)
         starting.cancel()
     assert starting.cancelled()
-    assert gone(supervisor.processes["sleeper"].pid, 2)
+    assert gone(supervisor.processes["sleeper"].pid, 60)
 
 
 async def test_the_highest_rank_ends_first(tmp_path: Path) -> None:
@@ -73,7 +77,7 @@ async def test_the_highest_rank_ends_first(tmp_path: Path) -> None:
     async with Supervisor(tmp_path) as supervisor:
         for rank in (1, 3, 2):
             process = await supervisor.execute(f"rank{rank}", ["/bin/sh", "-c", script], ENVIRONMENT, rank=rank)
-            await supervisor.ready(process, lambda log=process.log: "up" in log.read_text(), 5)
+            await supervisor.ready(process, has_written(process.log, "up"))
     moments = [int((tmp_path / f"rank{rank}.log").read_text().split()[-1]) for rank in (3, 2, 1)]
     assert moments == sorted(moments)
 
@@ -81,16 +85,32 @@ async def test_the_highest_rank_ends_first(tmp_path: Path) -> None:
 async def test_a_death_is_told_in_one_sentence_with_its_last_words(tmp_path: Path) -> None:
     async with Supervisor(tmp_path) as supervisor:
         script = "echo starting; echo 'the cable is out'; exit 7"
-        await supervisor.execute("modem", ["/bin/sh", "-c", script], ENVIRONMENT, rank=1)
-        death = await asyncio.wait_for(asyncio.shield(supervisor.death), 5)
-    assert str(death).startswith('modem ended with status 7 ("the cable is out");')
+        modem = await supervisor.execute("modem", ["/bin/sh", "-c", script], ENVIRONMENT, rank=1)
+        assert await modem.ended == 7
+        assert obituary(modem, 7).startswith('modem ended with status 7 ("the cable is out");')
+        assert not supervisor.death.done()
 
 
-async def test_an_expected_end_is_no_death(tmp_path: Path) -> None:
+async def test_of_a_line_of_our_own_logs_the_event_and_the_error_are_told(tmp_path: Path) -> None:
+    log = tmp_path / "tickets.log"
+    tickets = Process("tickets", 1, log, asyncio.get_running_loop().create_future())
+    for line, told in [
+        ('{"event":"started","level":"info"}', "started"),
+        ('{"event":"failed","exception":"Traceback\\n  File\\nOSError: no disk"}', "failed: OSError: no disk"),
+        ('{"level":"info"}', '{"level":"info"}'),
+        ("[1, 2]", "[1, 2]"),
+    ]:
+        log.write_text(f"{'x' * 100_000}\n{line}\n\n")
+        assert obituary(tickets, 1) == f'tickets ended with status 1 ("{told}"); its log is {log}.'
+
+
+async def test_one_process_ends_while_the_others_go_on(tmp_path: Path) -> None:
     async with Supervisor(tmp_path) as supervisor:
         await supervisor.execute("one", SLEEP, ENVIRONMENT, rank=1)
         two = await supervisor.execute("two", SLEEP, ENVIRONMENT, rank=1)
         await supervisor.end("one")
+        await supervisor.end("one")
+        await supervisor.end("nobody")
         assert not supervisor.death.done()
         assert not two.ended.done()
         again = await supervisor.execute("one", SLEEP, ENVIRONMENT, rank=1)
@@ -99,14 +119,57 @@ async def test_an_expected_end_is_no_death(tmp_path: Path) -> None:
             await supervisor.execute("one", SLEEP, ENVIRONMENT, rank=1)
 
 
-async def test_waiting_for_readiness_has_an_end(tmp_path: Path) -> None:
+async def test_what_does_not_end_well_is_killed(tmp_path: Path) -> None:
+    deaf = "trap '' TERM; echo deaf; while :; do sleep 0.1; done"
+    async with Supervisor(tmp_path, farewell_seconds=0.1) as supervisor:
+        process = await supervisor.execute("deaf", ["/bin/sh", "-c", deaf], ENVIRONMENT, rank=1)
+        await supervisor.ready(process, has_written(process.log))
+        await supervisor.end("deaf")
+        assert await process.ended == -signal.SIGKILL
+
+
+async def test_a_process_that_is_starting_can_be_ended(tmp_path: Path, gone: Gone) -> None:
+    async with Supervisor(tmp_path) as supervisor:
+        for _ in range(20):
+            starting = asyncio.create_task(supervisor.execute("sleeper", SLEEP, ENVIRONMENT, rank=1))
+            await asyncio.sleep(0)
+            starting.cancel()
+            await supervisor.end("sleeper")
+            assert await supervisor.processes["sleeper"].ended == -signal.SIGTERM
+
+
+async def test_waiting_for_readiness_ends_when_nothing_happens(tmp_path: Path) -> None:
     async with Supervisor(tmp_path) as supervisor:
         slow = await supervisor.execute("slow", SLEEP, ENVIRONMENT, rank=1)
-        with pytest.raises(NotReadyInTime, match="slow was not ready within 0 s"):
-            await supervisor.ready(slow, lambda: False, 0.1)
+        with pytest.raises(NotReadyInTime, match=r"slow does not get ready \(nothing happened for 0 s\)"):
+            await supervisor.ready(slow, lambda: Readiness.SILENT, 0.1)
         short = await supervisor.execute("short", ["/bin/false"], ENVIRONMENT, rank=1)
         with pytest.raises(ProcessDied, match="short ended with status 1"):
-            await supervisor.ready(short, lambda: False, 5)
+            await supervisor.ready(short, lambda: Readiness.SILENT)
+
+
+async def test_a_process_that_gets_on_is_waited_for_however_long_it_takes(tmp_path: Path) -> None:
+    """Its log grows every 0.1 s for far longer than the silence that would end the waiting."""
+    script = "for i in $(seq 40); do echo $i; sleep 0.1; done; echo up; exec sleep 60"
+    async with Supervisor(tmp_path) as supervisor:
+        slow = await supervisor.execute("slow", ["/bin/sh", "-c", script], ENVIRONMENT, rank=1)
+        await supervisor.ready(slow, has_written(slow.log, "up"), silence=2)
+
+
+async def test_what_is_busy_answering_that_it_is_not_ready_does_not_get_on(tmp_path: Path) -> None:
+    """Its CPU time grows with our questions: that is no sign of getting on, as it is before it answers."""
+    async with Supervisor(tmp_path) as supervisor:
+        busy = await supervisor.execute("busy", ["/bin/sh", "-c", "while :; do :; done"], ENVIRONMENT, rank=1)
+        with pytest.raises(NotReadyInTime):
+            await supervisor.ready(busy, lambda: Readiness.ANSWERS, 0.5)
+        asked = 0
+
+        def says_nothing_for_long() -> Readiness:
+            nonlocal asked
+            asked += 1
+            return Readiness.READY if asked == 60 else Readiness.SILENT
+
+        await supervisor.ready(busy, says_nothing_for_long, 1)
 
 
 def test_the_processes_end_when_their_commander_is_killed(tmp_path: Path, gone: Gone) -> None:
@@ -118,7 +181,7 @@ def test_the_processes_end_when_their_commander_is_killed(tmp_path: Path, gone: 
         pid = int(lines.readline())
         commander.send_signal(signal.SIGKILL)
         commander.wait()
-    assert gone(pid, 10)
+    assert gone(pid, 60)
 
 
 _COMMANDER = """
@@ -139,9 +202,9 @@ async def test_the_end_of_the_launcher_is_a_death_and_leaves_nothing(tmp_path: P
     async with Supervisor(tmp_path) as supervisor:
         process = await supervisor.execute("sleeper", SLEEP, ENVIRONMENT, rank=1)
         supervisor._launcher.kill()
-        death = await asyncio.wait_for(asyncio.shield(supervisor.death), 5)
+        death = await asyncio.wait_for(asyncio.shield(supervisor.death), 60)
         assert "launcher" in str(death)
-    assert gone(process.pid, 2)
+    assert gone(process.pid, 60)
 
 
 def test_a_taken_port_is_named_in_one_sentence() -> None:

@@ -1,6 +1,7 @@
 """Payments and the sandbox are handed what they read, and each other's addresses and secrets."""
 
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from infra.local.identity import load_or_create
 from infra.local.sandbox.settings import Settings as SandboxSettings
+from infra.local.sandbox.store import Store
 from infra.local.services import Ports, Surroundings
 from subgraphs.payments.settings import Settings as PaymentsSettings
 
@@ -47,3 +49,17 @@ def test_payments_and_the_sandbox_know_each_other(enter: Callable[[str], None], 
     ):
         assert getattr(payments, name) == getattr(sandbox, name), name
     assert sandbox.sandbox_data == tmp_path / "sandbox"
+
+
+def test_the_sandboxs_books_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """Whatever the mask of the process: a folder, and SQLite's three files."""
+    previous = os.umask(0)
+    try:
+        store = Store(tmp_path / "sandbox")
+        store.put("cob", "one", {})
+    finally:
+        os.umask(previous)
+    kept = [tmp_path / "sandbox", *(tmp_path / "sandbox").iterdir()]
+    assert len(kept) == 4
+    assert [path for path in kept if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    store.close()

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from subgraphs.chassis.database import Database
 from subgraphs.chassis.listener import Listener, tell_after_commit
 
-SOON = 8
+SOON = 60
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ from subgraphs.payments.use_cases.submit_payment import submit_payment
 
 PIX_SECRET = "pix-webhook-secret-of-tests"
 STRIPE_SECRET = "whsec_of_tests_long_enough"
-BACKGROUND_S = 30.0
+BACKGROUND_S = 60.0
 """How long what happens beside the requests may take on a busy machine."""
 
 PAYMENT = """id status amount { amountMinor } refunded { amountMinor } pix { brCode qrCodeSvg expiresAt }

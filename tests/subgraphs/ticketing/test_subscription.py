@@ -46,7 +46,7 @@ async def follow(app: FastAPI, service: Service, keys: Any) -> AsyncIterator[Fol
             await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))
 
             async def read() -> tuple[str, Any]:
-                async with asyncio.timeout(8):
+                async with asyncio.timeout(60):
                     message = json.loads(await socket.recv())
                 payload = message.get("payload")
                 shown = payload.get("data") if isinstance(payload, dict) and payload.get("data") else None
