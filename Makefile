@@ -43,6 +43,9 @@ check-wheels: .tools/bin/uv ## every locked package has a wheel for every suppor
 soak: $(VENV)/.dev ## 100,000 generated operations against the monolith (takes about an hour)
 	FEDERATION_EXAMPLES=50000 $(PY) -m pytest tests/gateway/federation/test_differential.py -q $(ARGS)
 
+drill-small: $(VENV)/.dev ## sell, flood, kill and leave for five minutes, then read every invariant
+	$(PY) -m tests.drills.small
+
 bench-hostile: $(VENV)/.dev ## CPU and memory that refusing hostile requests takes
 	$(PY) -m benchmarks.hostile
 

@@ -40,7 +40,8 @@ class DrilledPlatform:
         return f"postgresql://{APPLICATION_ROLE}:{password}@127.0.0.1:{port}/{service}"
 
     def pids(self) -> dict[str, int]:
-        return self.record.processes
+        """Of the parts that run, by name."""
+        return {name: part.pid for name, part in self.record.parts.items() if part.pid is not None}
 
     def memory_mib(self) -> dict[str, float]:
         """The proportional set size of each process of ours, in MiB, by name; what ministack started is not counted."""

@@ -21,7 +21,7 @@ import httpx
 from infra.local.postgres.server import free_ports
 from tests.drills import aws
 from tests.drills.buyers import STATUS, Buyer, Gateway, Unanswered
-from tests.drills.invariants import violations
+from tests.drills.invariants import dead_checks, violations
 from tests.drills.leavers import leave_at_random
 from tests.drills.platform_under_drill import DrilledPlatform, kill, platform_under_drill
 from tests.drills.stage import Sector, sign_up, stage_sectors
@@ -51,6 +51,7 @@ _MEMORY_GROWTH = 1.10
 _MEMORY_SLACK_MIB = 12.0
 
 _WIDE_NODES = "query($i: [ID!]!) { nodes(ids: $i) { ... on Reservation { suggestions { id } } } }"
+_WIDEST_NODES = 40  # what the limits let pass
 _DEEP = """{ events(first: 100) { edges { node { name combos(first: 20) { name } organiser { name }
   sessions(first: 50) { startsAt venue { name products(first: 50) { edges { node { name } } } }
     sectors { name available seats(first: 100) { edges { node { label state } } } } } } } } }"""
@@ -220,7 +221,9 @@ async def ask_too_much(drill: Drill) -> None:
     )
     with contextlib.suppress(Unanswered):
         await drill.gateway.ask(_DEEP, {})
-    ends = [_end(wide), _end(codes)]
+    different = [one for _, one in drill.held[:_WIDEST_NODES]]
+    let_in = [await drill.gateway.ask(_WIDE_NODES, {"i": different}, buyer.token) for _ in range(3)]
+    ends = [_end(wide), _end(codes), *map(_end, let_in)]
     payable = await buyer.pay(reservation_id)
     drill.note(
         "wide queries; paying afterwards", f"{ends}, then {payable['errors'] or 'payable'}", not payable["errors"]
@@ -266,6 +269,12 @@ async def purchase_goes_well(drill: Drill) -> None:
         reservation_id = await buyer.buy(sector.session, sector.sector, method)
         tickets = (await drill.gateway.data(STATUS, {"r": reservation_id}, buyer.token))["reservation"]["tickets"]
         drill.note(f"a purchase by {method} afterwards", tickets[0]["status"], holds=tickets[0]["status"] == "ISSUED")
+
+
+async def try_the_checks(drill: Drill) -> None:
+    """Every invariant is broken once, in a transaction that is rolled back: a check that notices nothing is none."""
+    dead = await dead_checks(drill.platform)
+    drill.note("checks that notice nothing", dead or "none", holds=not dead)
 
 
 async def fall_quiet(drill: Drill) -> None:
@@ -346,6 +355,7 @@ async def run(platform: DrilledPlatform) -> bool:
         await drill.part("kill every part", kill_every_part)
         await drill.part("quiet", fall_quiet)
         await drill.part("afterwards", purchase_goes_well)
+        await drill.part("the checks themselves", try_the_checks)
         _compare_memory(drill, memory)
     _print_table(drill)
     return bool(drill.lines) and all(holds for _, _, holds in drill.lines)

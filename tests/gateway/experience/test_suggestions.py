@@ -99,7 +99,7 @@ async def test_when_suggestions_are_down_the_defaults_are_served_and_the_answer_
 async def test_defaults_of_the_suggestions_service_itself_are_told_too(buyer: Buyer, willing: Services) -> None:
     """It is there, but nothing that it knows speaks for what it suggests."""
     default = {**SUGGESTED, "reason": "DEFAULT"}
-    willing.on("suggestions", "suggest(", {"suggest": [SUGGESTED, default]})
+    willing.on("suggestions", "suggest(", {"s0": [SUGGESTED, default]})
     served, degraded = await suggestions(buyer)
     assert served == [SUGGESTED, default]
     assert degraded == [{"path": ["_entities", 0, "suggestions"], "source": "suggestions", "reason": "default"}]
