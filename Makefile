@@ -23,7 +23,7 @@ install: $(VENV)/.dev $(VENV)/.graphiql ## make .venv with everything, developme
 test: $(VENV)/.dev $(VENV)/.graphiql ## run all the tests
 	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
-test-pythons: check-wheels ## run all the tests on the oldest and the newest supported Python that this machine has
+test-pythons: check-wheels ## run the tests of gateway and services on the oldest and the newest Python found
 	.ci/pythons $(UV) $(PYTHONS)
 
 check: $(VENV)/.dev ## formatter, linter, types, import rules, schema checks
